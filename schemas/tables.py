@@ -1,0 +1,132 @@
+"""One Arrow schema per table of the catalog.
+
+How rows age: nothing is changed in place; among rows with the same key the one with the greatest `run_id`
+counts (`pipeline/views.sql`). Boxes and landmarks are in pixels of the original photo turned upright (EXIF
+orientation applied), x to the right and y down. `made_by` is the fingerprint of the model (or decoder) a row
+came from.
+"""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+FACE_DIM = 512
+
+#: What the files of a library said about themselves; a missing or malformed tag is null.
+EXIF_FIELDS: list[pa.Field] = [
+    pa.field("taken_at", pa.timestamp("us")),  # local wall-clock time, as the camera wrote it
+    pa.field("taken_offset_minutes", pa.int16()),  # local time minus UTC
+    pa.field("camera_make", pa.string()),
+    pa.field("camera_model", pa.string()),
+    pa.field("lens", pa.string()),
+    pa.field("exposure_seconds", pa.float32()),
+    pa.field("f_number", pa.float32()),
+    pa.field("iso", pa.int32()),
+    pa.field("focal_length_mm", pa.float32()),
+    pa.field("latitude", pa.float64()),  # degrees, north positive
+    pa.field("longitude", pa.float64()),  # degrees, east positive
+    pa.field("altitude_m", pa.float32()),
+    pa.field("orientation", pa.int8()),  # EXIF 1-8, as found in the file; already applied everywhere else
+]
+
+#: Why a photo has no rows. `kind` is one word for counting, `reason` is plain words for the person.
+FAILURE = pa.struct(
+    [pa.field("stage", pa.string()), pa.field("kind", pa.string()), pa.field("reason", pa.string())]
+)
+
+_FACE_FIELDS: list[pa.Field] = [
+    pa.field("x0", pa.float32()),
+    pa.field("y0", pa.float32()),
+    pa.field("x1", pa.float32()),
+    pa.field("y1", pa.float32()),
+    pa.field("score", pa.float32()),  # the detector's, 0-1
+    # x, y of left eye, right eye, nose, left and right mouth corner; left and right as the viewer sees them
+    pa.field("landmarks", pa.list_(pa.float32(), 10)),
+    # 512 float16, L2-normalised; null when the pack has a detector only
+    pa.field("embedding", pa.binary(2 * FACE_DIM)),
+]
+
+#: One face as the faces stage gives it, inside a list per photo.
+FACE = pa.struct(_FACE_FIELDS)
+
+_MADE: list[pa.Field] = [pa.field("made_by", pa.string()), pa.field("run_id", pa.string())]
+
+#: One row per photo that could be decoded. Key: photo_id.
+PHOTOS = pa.schema(
+    [
+        pa.field("photo_id", pa.string(), nullable=False),  # hash of the file's bytes, hex
+        pa.field("format", pa.string()),  # JPEG, PNG, HEIF, ... by content, never by extension
+        pa.field("width", pa.int32()),  # upright, of the original
+        pa.field("height", pa.int32()),
+        *EXIF_FIELDS,
+        *_MADE,
+    ]
+)
+
+#: One row per path. Key: path. A file that went is a newer row with gone = true; it keeps its photo_id, so
+#: that a disk that comes back costs a stat per file.
+FILES = pa.schema(
+    [
+        pa.field("path", pa.string(), nullable=False),  # absolute, text form of schemas/paths.py
+        pa.field("photo_id", pa.string()),  # null when the file could not be read (see failures)
+        pa.field("size", pa.int64()),  # bytes
+        pa.field("mtime_ns", pa.int64()),
+        pa.field("root", pa.string()),  # the library folder it was found under, text form
+        pa.field("gone", pa.bool_()),
+        pa.field("run_id", pa.string()),
+    ]
+)
+
+#: One row per face. Key: photo_id, face, made_by.
+FACES = pa.schema(
+    [
+        pa.field("photo_id", pa.string(), nullable=False),
+        pa.field("face", pa.int16(), nullable=False),  # 0, 1, ... in the detector's order
+        *_FACE_FIELDS,
+        *_MADE,
+    ]
+)
+
+#: One row per photo and CLIP model. Key: photo_id, made_by.
+CLIP = pa.schema(
+    [
+        pa.field("photo_id", pa.string(), nullable=False),
+        pa.field("embedding", pa.binary()),  # float16, L2-normalised; the length is the model's
+        *_MADE,
+    ]
+)
+
+#: One row per photo and stage that finished it: what every plan is an anti-join with. It tells "no faces in it"
+#: (items = 0) from "not looked at yet".
+FEATURES = pa.schema(
+    [
+        pa.field("photo_id", pa.string(), nullable=False),
+        pa.field("stage", pa.string(), nullable=False),  # decode, faces, clip
+        pa.field("items", pa.int32()),  # rows this stage wrote for the photo
+        *_MADE,
+    ]
+)
+
+#: One row per photo that could not be done. Key: photo_id, or path for a file that could not even be read. Tried
+#: again only when the file changed (another photo_id, size or mtime) or `made_by` did.
+FAILURES = pa.schema(
+    [
+        pa.field("photo_id", pa.string()),
+        pa.field("path", pa.string()),
+        pa.field("size", pa.int64()),
+        pa.field("mtime_ns", pa.int64()),
+        pa.field("stage", pa.string()),
+        pa.field("kind", pa.string()),  # unreadable, truncated, too_large, not_a_photo, killed_worker, ...
+        pa.field("reason", pa.string()),
+        *_MADE,
+    ]
+)
+
+TABLES: dict[str, pa.Schema] = {
+    "photos": PHOTOS,
+    "files": FILES,
+    "faces": FACES,
+    "clip": CLIP,
+    "features": FEATURES,
+    "failures": FAILURES,
+}
