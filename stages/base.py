@@ -1,0 +1,76 @@
+"""What every stage is: columns in, columns out, resources, and three verbs.
+
+`check_chain` compares what stages declare before anything runs. How stages are scheduled (Ray, actors, nodes)
+is the pipeline's business and not known here.
+"""
+
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Sequence
+from typing import ClassVar
+
+import pyarrow as pa
+
+
+class Stage(ABC):
+    """One step of a pipeline over Arrow tables.
+
+    A stage is made on the driver, shipped to workers (so what `__init__` keeps must be small and picklable) and used
+    through three verbs: `prepare_node` once per machine, `setup` once per actor, then `stage(table)` per batch.
+    Every call returns exactly the rows it was given, in the same order, with the columns of `gives` added.
+    """
+
+    name: ClassVar[str]
+    needs: ClassVar[pa.Schema]
+    """Columns that must be in the table, with their types."""
+    gives: ClassVar[pa.Schema]
+    """Columns that the stage adds."""
+    drops: ClassVar[tuple[str, ...]] = ()
+    """Columns that no later stage may count on, because the stage takes them out."""
+    cpus: ClassVar[float] = 1.0
+    gpus: ClassVar[float] = 0.0
+    """Share of a GPU to ask for where the cluster has one; every stage also works without."""
+    batch_size: ClassVar[int] = 32
+
+    def prepare_node(self) -> None:
+        """Check or make ready what all actors on one machine share. Raises a named error that names the machine."""
+
+    def setup(self) -> None:
+        """Load models; called once in the process that will call the stage."""
+
+    @abstractmethod
+    def __call__(self, table: pa.Table) -> pa.Table:
+        """Return `table` with the columns of `gives` added, row for row."""
+
+
+def check_chain(stages: Sequence[Stage | type[Stage]], first_schema: pa.Schema) -> list[str]:
+    """Every reason why `stages` cannot run one after the other on tables of `first_schema`; empty if they can."""
+    problems = [
+        f"stage name {name!r} is used {count} times"
+        for name, count in Counter(stage.name for stage in stages).items()
+        if count > 1
+    ]
+    columns = {field.name: field.type for field in first_schema}
+    for stage in stages:
+        problems += [f"stage {stage.name}: {problem}" for problem in _check_stage(stage, columns)]
+        columns.update({field.name: field.type for field in stage.gives})
+        for name in stage.drops:
+            columns.pop(name, None)
+    return problems
+
+
+def _check_stage(stage: Stage | type[Stage], columns: dict[str, pa.DataType]) -> list[str]:
+    problems = []
+    for field in stage.needs:
+        if field.name not in columns:
+            problems.append(f"needs column {field.name!r} ({field.type}), which no earlier stage gives")
+        elif columns[field.name] != field.type:
+            problems.append(f"needs column {field.name!r} as {field.type}, but it is {columns[field.name]}")
+    for field in stage.gives:
+        if field.name in columns:
+            problems.append(f"gives column {field.name!r}, which is already there")
+    if stage.batch_size < 1:
+        problems.append(f"batch size must be at least 1, not {stage.batch_size}")
+    if stage.cpus < 0 or stage.gpus < 0:
+        problems.append(f"resources cannot be negative (cpus {stage.cpus}, gpus {stage.gpus})")
+    return problems
