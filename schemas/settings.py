@@ -1,7 +1,7 @@
 """Settings: flag > environment (`MYVLM_TAG_<NAME>`) > config.toml > default, checked once, then frozen.
 
-The config file is `config.toml` in the platform's user config folder; the home (catalog, concepts, runs) is the
-platform's user data folder unless `--home` or MYVLM_TAG_HOME names another.
+The config file is `config.toml` in the platform's user config folder; the home (catalog, concepts, runs) is
+the platform's user data folder unless `--home` or MYVLM_TAG_HOME names another.
 """
 
 from __future__ import annotations

@@ -96,8 +96,8 @@ CLIP = pa.schema(
     ]
 )
 
-#: One row per photo and stage that finished it: what every plan is an anti-join with. It tells "no faces in it"
-#: (items = 0) from "not looked at yet".
+#: One row per photo and stage that finished it: what every plan is an anti-join with. It tells "no
+#: faces in it" (items = 0) from "not looked at yet".
 FEATURES = pa.schema(
     [
         pa.field("photo_id", pa.string(), nullable=False),
@@ -107,8 +107,8 @@ FEATURES = pa.schema(
     ]
 )
 
-#: One row per photo that could not be done. Key: photo_id, or path for a file that could not even be read. Tried
-#: again only when the file changed (another photo_id, size or mtime) or `made_by` did.
+#: One row per photo that could not be done. Key: photo_id, or path for a file that could not even be read.
+#: Tried again only when the file changed (another photo_id, size or mtime) or `made_by` did.
 FAILURES = pa.schema(
     [
         pa.field("photo_id", pa.string()),
