@@ -1,0 +1,182 @@
+"""The Parquet catalog: segments, atomic commit, compaction, reading whole tables.
+
+A segment is a folder of Parquet files, one per table it has rows for. It is written under `staging/` and
+becomes part of the catalog by one rename; no reader ever looks at `staging/`. Queries live in `views.py`,
+planning in `plan.py`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ..schemas.errors import CatalogDamaged
+from ..schemas.ids import new_ulid
+from ..schemas.paths import to_text
+from ..schemas.tables import TABLES
+from .home import disk_error
+
+_REPLACES = "replaces.json"  # in a compacted segment: the names of those it stands for
+_ROW_GROUP = 122_880  # rows; DuckDB's own, the fastest to query
+
+
+class Catalog:
+    """The tables under `folder`, `<home>/catalog`: one writer at a time (`home.locked`), many readers."""
+
+    def __init__(self, folder: Path) -> None:
+        """Open; nothing is read or written yet."""
+        self.folder = folder
+        self.segments_folder = folder / "segments"
+        self.staging = folder / "staging"
+
+    @property
+    def exists(self) -> bool:
+        """Whether a run has ever prepared this catalog."""
+        return self.segments_folder.is_dir()
+
+    def segments(self) -> list[Path]:
+        """Return committed segments, oldest first."""
+        return sorted(path for path in self.segments_folder.iterdir() if path.is_dir()) if self.exists else []
+
+    def prepare(self) -> None:
+        """Make the folders, drop what a killed run left behind, and give every table a file to be globbed.
+
+        Only for the holder of the lock.
+        """
+        try:
+            self.segments_folder.mkdir(parents=True, exist_ok=True)
+            shutil.rmtree(self.staging, ignore_errors=True)
+            self.staging.mkdir()
+            for segment in self.segments():
+                self._drop_replaced(segment)
+        except OSError as error:
+            raise disk_error(error, self.folder) from error
+        missing = [name for name in TABLES if not any(self.segments_folder.glob(f"*/{name}.parquet"))]
+        if missing:
+            self.commit({name: TABLES[name].empty_table() for name in missing})
+
+    def commit(self, tables: Mapping[str, pa.Table], replaces: list[str] | None = None) -> Path:
+        """Write `tables` as one new segment: all of them, or after any failure none.
+
+        Raises DiskFull or HomeUnusable; the catalog is then as it was.
+        """
+        existing = self.segments()
+        name = new_ulid(existing[-1].name if existing else "")
+        staged, final = self.staging / name, self.segments_folder / name
+        try:
+            staged.mkdir(parents=True)
+            for table, rows in tables.items():
+                _write(staged / f"{table}.parquet", rows.cast(TABLES[table]))
+            if replaces:
+                _write_text(staged / _REPLACES, json.dumps(replaces))
+            _sync_folder(staged)
+            os.rename(staged, final)
+            _sync_folder(self.segments_folder)
+        except OSError as error:
+            shutil.rmtree(staged, ignore_errors=True)
+            raise disk_error(error, self.folder) from error
+        return final
+
+    def read(self, table: str, columns: list[str] | None = None) -> pa.Table:
+        """Return all rows of one table, superseded ones included, in the order they were committed."""
+        return self._read(self.segments(), table, columns)
+
+    def _read(self, segments: list[Path], table: str, columns: list[str] | None = None) -> pa.Table:
+        schema = TABLES[table]
+        names = columns or schema.names
+        wanted = pa.schema([schema.field(name) for name in names])
+        parts = [wanted.empty_table()]
+        for segment in segments:
+            path = segment / f"{table}.parquet"
+            try:
+                parts.append(pq.ParquetFile(path).read(columns=names).select(names).cast(wanted))
+            except FileNotFoundError:
+                continue
+            except (OSError, pa.ArrowException) as error:
+                raise CatalogDamaged(
+                    f"{to_text(path)} can't be read: {error}",
+                    f"move {to_text(segment)} away and run again; what it held is computed anew",
+                ) from error
+        return pa.concat_tables(parts)
+
+    def compact(self, largest: int = 1 << 62) -> int:
+        """Merge the segments of at most `largest` bytes into one; return how many went into it.
+
+        One rename makes the merged segment visible; the ones it stands for go afterwards. A reader who comes
+        in between sees rows twice, which the views take for one; a kill in between is mended by `prepare`.
+        """
+        small = [segment for segment in self.segments() if _size(segment) <= largest]
+        if len(small) < 2:
+            return 0
+        tables = {name: self._read(small, name) for name in TABLES}
+        merged = self.commit(tables, replaces=[segment.name for segment in small])
+        self._drop_replaced(merged)
+        return len(small)
+
+    def _drop_replaced(self, segment: Path) -> None:
+        listing = segment / _REPLACES
+        if not listing.exists():
+            return
+        for name in json.loads(listing.read_text("utf-8")):
+            old = self.segments_folder / name
+            if old.exists():  # out of the readers' sight first: a folder isn't deleted in one step
+                os.rename(old, self.staging / name)
+                shutil.rmtree(self.staging / name)
+        listing.unlink()
+
+
+def _write(path: Path, rows: pa.Table) -> None:
+    """Write one table; embeddings in the form that is fast: no dictionary, statistics or compression."""
+    vectors = {
+        field.name
+        for field in rows.schema
+        if pa.types.is_binary(field.type) or pa.types.is_fixed_size_binary(field.type)
+    }
+    others = [name for name in _leaf_columns(rows.schema) if name.split(".")[0] not in vectors]
+    strings = [field.name for field in rows.schema if pa.types.is_string(field.type)]
+    with open(path, "wb") as handle:
+        pq.write_table(
+            rows,
+            handle,
+            row_group_size=_ROW_GROUP,
+            use_dictionary=strings,
+            write_statistics=others,
+            compression={name: "none" if name in vectors else "zstd" for name in [*vectors, *others]},
+        )
+        handle.flush()
+        os.fsync(handle.fileno())
+
+
+def _leaf_columns(schema: pa.Schema) -> list[str]:
+    """Return Parquet's names of the columns (a list has its values one level down)."""
+    return [
+        f"{f.name}.list.element"
+        if pa.types.is_list(f.type) or pa.types.is_fixed_size_list(f.type)
+        else f.name
+        for f in schema
+    ]
+
+
+def _write_text(path: Path, text: str) -> None:
+    with open(path, "w", encoding="utf-8") as handle:
+        handle.write(text)
+        handle.flush()
+        os.fsync(handle.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _size(segment: Path) -> int:
+    return sum(path.stat().st_size for path in segment.iterdir())

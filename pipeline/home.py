@@ -1,0 +1,89 @@
+"""The home folder: private, writable, and used by one run at a time.
+
+What stands inside (catalog, concepts, runs) belongs to the modules that write it.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import json
+import os
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ..schemas.errors import AlreadyRunning, DiskFull, HomeUnusable, MyvlmTagError
+from ..schemas.paths import to_text
+
+_LOCK = "lock"
+
+
+def ensure_home(home: Path) -> None:
+    """Make `home` if need be, readable by its owner alone. Raises HomeUnusable when it can't be written."""
+    try:
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if home.stat().st_mode & 0o077:
+            home.chmod(0o700)
+        probe = home / f".writable-{os.getpid()}"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise disk_error(error, home) from error
+
+
+def disk_error(error: OSError, where: Path) -> MyvlmTagError:
+    """Turn an error of the operating system about `where` into the named error that says what to do."""
+    place = to_text(where)
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return DiskFull(f"no space left for {place}", "make room; everything committed so far is kept")
+    reason = error.strerror or str(error)
+    return HomeUnusable(f"can't write to {place}: {reason}", "name another folder: --home FOLDER")
+
+
+@contextmanager
+def locked(home: Path, what: str) -> Iterator[None]:
+    """Hold the home's lock while `what` (shown to others) runs. Raises AlreadyRunning if it's held.
+
+    The lock is the kernel's (`flock`), so it goes with the process that held it, however that ended.
+    """
+    try:
+        handle = open(home / _LOCK, "a+", encoding="utf-8")  # noqa: SIM115 - closed below, last of all
+    except OSError as error:
+        raise disk_error(error, home) from error
+    with handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise AlreadyRunning(
+                f"another run is at work on {to_text(home)}: {_holder(home)}", "wait until it has finished"
+            ) from None
+        handle.truncate(0)
+        handle.write(
+            json.dumps(
+                {
+                    "pid": os.getpid(),
+                    "host": socket.gethostname(),
+                    "what": what,
+                    "since": time.strftime("%Y-%m-%d %H:%M:%S"),
+                }
+            )
+        )
+        handle.flush()
+        yield
+
+
+def _holder(home: Path) -> str:
+    try:
+        first = json.loads((home / _LOCK).read_text("utf-8"))
+        return f"{first['what']!r}, process {first['pid']} on {first['host']}, since {first['since']}"
+    except (OSError, ValueError, KeyError):
+        return "it hasn't said its name yet"
+
+
+def command_line() -> str:
+    """Return what the person typed, for messages."""
+    return to_text(" ".join(["myvlm-tag", *sys.argv[1:]]))

@@ -1,0 +1,71 @@
+-- The views that `sql`, `status` and the planner share. {segments} is the folder of committed segments.
+-- Rows are never changed in place: for each key the row of the latest run counts.
+
+CREATE OR REPLACE VIEW all_files AS
+FROM read_parquet('{segments}/*/files.parquet', union_by_name = true);
+
+-- One row per path that is there.
+CREATE OR REPLACE VIEW files AS
+SELECT path, photo_id, size, make_timestamp(mtime_ns // 1000) AS modified_at, root, run_id
+FROM all_files
+QUALIFY row_number() OVER (PARTITION BY path ORDER BY run_id DESC) = 1 AND NOT gone;
+
+-- The stages each photo in the library went through, by what.
+CREATE OR REPLACE VIEW features AS
+SELECT stage, photo_id, made_by, max(run_id) AS run_id, arg_max(items, run_id) AS items
+FROM read_parquet('{segments}/*/features.parquet', union_by_name = true)
+GROUP BY ALL;
+
+-- One row per stage and model. While a new model works its way through the library, the old one's rows go on
+-- answering: `current` is the one that covers most photos, of equals the newest.
+CREATE OR REPLACE VIEW models AS
+SELECT stage, made_by, count(*) AS photos, max(run_id) AS run_id,
+       row_number() OVER (PARTITION BY stage ORDER BY count(*) DESC, max(run_id) DESC) = 1 AS current
+FROM features
+WHERE photo_id IN (SELECT photo_id FROM files)
+GROUP BY stage, made_by;
+
+-- Which model's row counts for each photo and stage: the current one's, else the newest.
+CREATE OR REPLACE VIEW chosen AS
+SELECT stage, photo_id, made_by, items
+FROM features JOIN models USING (stage, made_by)
+QUALIFY row_number() OVER (PARTITION BY stage, photo_id ORDER BY current DESC, features.run_id DESC) = 1;
+
+-- One row per photo; `path` is one of its files (the first by name), `copies` how many there are.
+CREATE OR REPLACE VIEW photos AS
+SELECT photo_id, path, copies, faces, photo.* EXCLUDE (photo_id, made_by, run_id), photo.made_by, photo.run_id
+FROM (FROM read_parquet('{segments}/*/photos.parquet', union_by_name = true)
+      QUALIFY row_number() OVER (PARTITION BY photo_id ORDER BY run_id DESC) = 1) AS photo
+JOIN (SELECT photo_id, min(path) AS path, count(*) AS copies FROM files GROUP BY photo_id) USING (photo_id)
+LEFT JOIN (SELECT photo_id, items AS faces FROM chosen WHERE stage = 'faces') USING (photo_id);
+
+-- One row per face.
+CREATE OR REPLACE VIEW faces AS
+SELECT face.*
+FROM (FROM read_parquet('{segments}/*/faces.parquet', union_by_name = true)
+      QUALIFY row_number() OVER (PARTITION BY photo_id, face, made_by ORDER BY run_id DESC) = 1) AS face
+SEMI JOIN (FROM chosen WHERE stage = 'faces') USING (photo_id, made_by)
+SEMI JOIN files USING (photo_id);
+
+-- One row per photo; the embedding is float16, L2-normalised.
+CREATE OR REPLACE VIEW clip AS
+SELECT clip.*
+FROM (FROM read_parquet('{segments}/*/clip.parquet', union_by_name = true)
+      QUALIFY row_number() OVER (PARTITION BY photo_id, made_by ORDER BY run_id DESC) = 1) AS clip
+SEMI JOIN (FROM chosen WHERE stage = 'clip') USING (photo_id, made_by)
+SEMI JOIN files USING (photo_id);
+
+CREATE OR REPLACE VIEW all_failures AS
+FROM read_parquet('{segments}/*/failures.parquet', union_by_name = true)
+QUALIFY row_number() OVER (PARTITION BY coalesce(photo_id, path) ORDER BY run_id DESC) = 1;
+
+-- One row per file that is there and has no place in `photos`, and why.
+CREATE OR REPLACE VIEW failures AS
+SELECT files.path, photo_id, failure.stage, failure.kind, failure.reason, failure.made_by, failure.run_id
+FROM all_failures AS failure JOIN files USING (photo_id)
+WHERE NOT EXISTS (FROM features WHERE features.photo_id = failure.photo_id AND features.stage = failure.stage
+                  AND features.run_id >= failure.run_id)
+UNION ALL
+SELECT files.path, NULL, failure.stage, failure.kind, failure.reason, failure.made_by, failure.run_id
+FROM all_failures AS failure JOIN files USING (path)
+WHERE failure.photo_id IS NULL AND files.photo_id IS NULL;
