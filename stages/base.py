@@ -15,9 +15,9 @@ import pyarrow as pa
 class Stage(ABC):
     """One step of a pipeline over Arrow tables.
 
-    A stage is made on the driver, shipped to workers (so what `__init__` keeps must be small and picklable) and used
-    through three verbs: `prepare_node` once per machine, `setup` once per actor, then `stage(table)` per batch.
-    Every call returns exactly the rows it was given, in the same order, with the columns of `gives` added.
+    A stage is made on the driver, shipped to workers (so what `__init__` keeps must be small and picklable)
+    and used through three verbs: `prepare_node` once per machine, `setup` once per actor, then `stage(table)`
+    per batch. Every call returns exactly the rows it was given, in order, with the columns of `gives` added.
     """
 
     name: ClassVar[str]
@@ -32,10 +32,10 @@ class Stage(ABC):
     """Share of a GPU to ask for where the cluster has one; every stage also works without."""
     batch_size: ClassVar[int] = 32
 
-    def prepare_node(self) -> None:
-        """Check or make ready what all actors on one machine share. Raises a named error that names the machine."""
+    def prepare_node(self) -> None:  # noqa: B027, most stages have nothing to prepare
+        """Check or make ready what all actors on one machine share; raises a named error."""
 
-    def setup(self) -> None:
+    def setup(self) -> None:  # noqa: B027, not every stage has a model
         """Load models; called once in the process that will call the stage."""
 
     @abstractmethod
@@ -44,7 +44,7 @@ class Stage(ABC):
 
 
 def check_chain(stages: Sequence[Stage | type[Stage]], first_schema: pa.Schema) -> list[str]:
-    """Every reason why `stages` cannot run one after the other on tables of `first_schema`; empty if they can."""
+    """Every reason why `stages` cannot run in this order on tables of `first_schema`; empty if they can."""
     problems = [
         f"stage name {name!r} is used {count} times"
         for name, count in Counter(stage.name for stage in stages).items()
@@ -66,9 +66,8 @@ def _check_stage(stage: Stage | type[Stage], columns: dict[str, pa.DataType]) ->
             problems.append(f"needs column {field.name!r} ({field.type}), which no earlier stage gives")
         elif columns[field.name] != field.type:
             problems.append(f"needs column {field.name!r} as {field.type}, but it is {columns[field.name]}")
-    for field in stage.gives:
-        if field.name in columns:
-            problems.append(f"gives column {field.name!r}, which is already there")
+    doubled = [field.name for field in stage.gives if field.name in columns]
+    problems += [f"gives column {name!r}, which is already there" for name in doubled]
     if stage.batch_size < 1:
         problems.append(f"batch size must be at least 1, not {stage.batch_size}")
     if stage.cpus < 0 or stage.gpus < 0:
