@@ -19,9 +19,7 @@ class Figure:
         """Whether the bar is reached; a figure without a bar is always met."""
         if self.bar is None:
             return True
-        return (
-            self.value >= self.bar if self.higher_is_better else self.value <= self.bar
-        )
+        return self.value >= self.bar if self.higher_is_better else self.value <= self.bar
 
     def record(self) -> dict[str, float | bool | None]:
         """The figure as `--json` prints it."""

@@ -24,9 +24,7 @@ def pick_device(name: str) -> str:
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     """Read the command line; `arguments` defaults to the process's own."""
-    parser = argparse.ArgumentParser(
-        prog="python -m myvlm_tag.world.train", description=__doc__
-    )
+    parser = argparse.ArgumentParser(prog="python -m myvlm_tag.world.train", description=__doc__)
     parser.add_argument("recipe", choices=RECIPES)
     parser.add_argument(
         "--minutes",

@@ -1,0 +1,178 @@
+"""What the face pack makes of photos whose truth is known: found faces, false ones, and an embedding for each face.
+
+What lives here: rendering families' photos and running insightface over them as the product does. What does not: the
+figures drawn from the observations (`faces.py`).
+"""
+
+import functools
+import multiprocessing
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ..identity import Person, sample_person, sample_sibling
+from ..render import jpeg, render
+from ..scene import sample_scene
+from ..truth import EntityTruth, truth
+
+if TYPE_CHECKING:
+    from insightface.app import FaceAnalysis
+
+PHOTO_SIDE = 1024
+SMALLEST = 24.0
+"""A face counts from this many pixels of its long side on, on a photo of PHOTO_SIDE."""
+HIT = 0.5
+"""A detection is right from this intersection over union on."""
+IGNORED = 0.3
+"""A detection that lies on an ignored face by this much of its own area is neither right nor wrong."""
+
+
+@dataclass(frozen=True)
+class Appearance:
+    """One face that counts, in one photo. `embedding` (512,) has unit length, or is None if it was not found."""
+
+    person: str
+    family: int
+    photo: int
+    pixels: float
+    embedding: NDArray[np.float32] | None
+    landmark_error: float = 0.0
+    """Mean distance of the five landmarks from the truth, in parts of the face's long side."""
+
+
+@dataclass
+class Trial:
+    """Everything observed on a set of photos. `siblings` are pairs of people."""
+
+    appearances: list[Appearance] = field(default_factory=list)
+    false_detections: int = 0
+    siblings: set[frozenset[str]] = field(default_factory=set)
+
+    def extend(self, other: "Trial") -> None:
+        """Take in what was observed on other photos."""
+        self.appearances += other.appearances
+        self.false_detections += other.false_detections
+        self.siblings |= other.siblings
+
+
+@functools.cache
+def analysis(pack: Path, threads: int = 1) -> "FaceAnalysis":
+    """The pack as insightface loads it, ready for photos."""
+    import onnxruntime
+    from insightface.app import FaceAnalysis
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    app = FaceAnalysis(
+        name=str(pack),
+        allowed_modules=["detection", "recognition"],
+        providers=["CPUExecutionProvider"],
+        sess_options=options,
+    )
+    app.prepare(ctx_id=-1, det_size=(640, 640))
+    return app
+
+
+def family(rng: np.random.Generator) -> tuple[list[Person], set[frozenset[str]]]:
+    """Three people, and which of them are siblings: in half of the families the second is the first one's."""
+    people = [sample_person(rng) for _ in range(3)]
+    if rng.random() < 0.5:
+        people[1] = sample_sibling(people[0], rng)
+        return people, {frozenset((people[0].key, people[1].key))}
+    return people, set()
+
+
+def observe_family(pack: Path, seed: int, index: int, photos: int) -> Trial:
+    """Render the photos of one family, with strangers and things as they come, and look for faces."""
+    rng = np.random.default_rng([seed, index])
+    people, siblings = family(rng)
+    trial = Trial(siblings=siblings)
+    for photo in range(photos):
+        shown = [people[i] for i in rng.permutation(3)[: int(rng.integers(1, 4))]]
+        scene = sample_scene(rng, shown)
+        height = round(PHOTO_SIDE / max(scene.aspect, 1.0))
+        image = jpeg(render(scene, height), int(rng.integers(75, 96)))
+        trial.extend(observe(pack, image, truth(scene), index, index * photos + photo))
+    return trial
+
+
+def observe(
+    pack: Path, image: NDArray[np.uint8], entities: Sequence[EntityTruth], family: int, photo: int
+) -> Trial:
+    """Run the pack on one RGB photo and match what it finds with the truth, one to one, best first."""
+    height = image.shape[0]
+    counted, ignored = split(entities, height)
+    detections = analysis(pack).get(cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+    boxes = np.array([d.bbox for d in detections], np.float64).reshape(-1, 4)
+    wanted = np.array([e.face_box for e in counted], np.float64).reshape(-1, 4) * height
+    match = assign(iou(wanted, boxes))
+    trial = Trial()
+    for row, entity in enumerate(counted):
+        pixels = float((wanted[row, 2:] - wanted[row, :2]).max())
+        if row not in match:
+            trial.appearances.append(Appearance(entity.key, family, photo, pixels, None))
+            continue
+        face = detections[match[row]]
+        assert entity.landmarks is not None
+        error = np.linalg.norm(face.kps - entity.landmarks * height, axis=1).mean() / pixels
+        embedding = np.asarray(face.normed_embedding, np.float32)
+        trial.appearances.append(Appearance(entity.key, family, photo, pixels, embedding, float(error)))
+    hidden = np.array([e.face_box for e in ignored], np.float64).reshape(-1, 4) * height
+    for column in set(range(len(boxes))) - set(match.values()):
+        on_hidden = overlap(boxes[column : column + 1], hidden)[0]
+        area = np.prod(boxes[column, 2:] - boxes[column, :2])
+        trial.false_detections += not (on_hidden > IGNORED * area).any()
+    return trial
+
+
+def split(entities: Sequence[EntityTruth], height: int) -> tuple[list[EntityTruth], list[EntityTruth]]:
+    """Faces that count, and faces to be ignored: too small, or with landmarks that are not to be seen."""
+    counted, ignored = [], []
+    for entity in entities:
+        if entity.face_box is None:
+            continue
+        x0, y0, x1, y1 = entity.face_box
+        large = max(x1 - x0, y1 - y0) * height >= SMALLEST
+        (counted if large and entity.landmarks is not None else ignored).append(entity)
+    return counted, ignored
+
+
+def overlap(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Shared area of every box of `a` (N, 4) with every box of `b` (M, 4): (N, M)."""
+    low = np.maximum(a[:, None, :2], b[None, :, :2])
+    high = np.minimum(a[:, None, 2:], b[None, :, 2:])
+    return np.asarray(np.prod(np.clip(high - low, 0, None), axis=-1))
+
+
+def iou(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Intersection over union, (N, M)."""
+    shared = overlap(a, b)
+    areas = np.prod(a[:, 2:] - a[:, :2], axis=1)[:, None] + np.prod(b[:, 2:] - b[:, :2], axis=1)[None]
+    return np.asarray(shared / np.maximum(areas - shared, 1e-9))
+
+
+def assign(scores: NDArray[np.float64], least: float = HIT) -> dict[int, int]:
+    """Rows to columns, one to one, best first, from `least` on."""
+    match: dict[int, int] = {}
+    scores = scores.copy()
+    while scores.size and scores.max() >= least:
+        row, column = np.unravel_index(int(scores.argmax()), scores.shape)
+        match[int(row)] = int(column)
+        scores[row, :] = scores[:, column] = -1.0
+    return match
+
+
+def run_trial(pack: Path, seed: int, families: int, photos: int, workers: int | None = None) -> Trial:
+    """Observe `families` families of `photos` photos each, on all cores; the same seed gives the same photos."""
+    jobs = [(pack, seed, index, photos) for index in range(families)]
+    trial = Trial()
+    with multiprocessing.get_context("spawn").Pool(workers or os.cpu_count()) as processes:
+        for part in processes.starmap(observe_family, jobs, chunksize=2):
+            trial.extend(part)
+    return trial
