@@ -18,6 +18,7 @@ import duckdb
 
 from ..schemas.errors import CatalogDamaged, HomeUnusable, SqlRefused
 from ..schemas.paths import to_text
+from ..schemas.tables import TABLES
 from .catalog import Catalog
 from .home import disk_error
 
@@ -131,5 +132,5 @@ def _first_line(error: Exception) -> str:
 
 
 def _known_views(error: Exception) -> str:
-    known = re.findall(r"^CREATE OR REPLACE VIEW (\w+)", _script().read_text("utf-8"), re.MULTILINE)
+    known = sorted([*TABLES, "models"])
     return f"tables are: {', '.join(known)}" if "does not exist" in str(error) else ""

@@ -4,11 +4,14 @@
 CREATE OR REPLACE VIEW all_files AS
 FROM read_parquet('{segments}/*/files.parquet', union_by_name = true);
 
+CREATE OR REPLACE VIEW current_files AS
+FROM all_files
+QUALIFY row_number() OVER (PARTITION BY path ORDER BY run_id DESC) = 1 AND NOT gone;
+
 -- One row per path that is there.
 CREATE OR REPLACE VIEW files AS
 SELECT path, photo_id, size, make_timestamp(mtime_ns // 1000) AS modified_at, root, run_id
-FROM all_files
-QUALIFY row_number() OVER (PARTITION BY path ORDER BY run_id DESC) = 1 AND NOT gone;
+FROM current_files;
 
 -- The stages each photo in the library went through, by what.
 CREATE OR REPLACE VIEW features AS
@@ -56,16 +59,19 @@ SEMI JOIN (FROM chosen WHERE stage = 'clip') USING (photo_id, made_by)
 SEMI JOIN files USING (photo_id);
 
 CREATE OR REPLACE VIEW all_failures AS
-FROM read_parquet('{segments}/*/failures.parquet', union_by_name = true)
+FROM read_parquet('{segments}/*/failures.parquet', union_by_name = true);
+
+CREATE OR REPLACE VIEW latest_failures AS
+FROM all_failures
 QUALIFY row_number() OVER (PARTITION BY coalesce(photo_id, path) ORDER BY run_id DESC) = 1;
 
 -- One row per file that is there and has no place in `photos`, and why.
 CREATE OR REPLACE VIEW failures AS
 SELECT files.path, photo_id, failure.stage, failure.kind, failure.reason, failure.made_by, failure.run_id
-FROM all_failures AS failure JOIN files USING (photo_id)
+FROM latest_failures AS failure JOIN files USING (photo_id)
 WHERE NOT EXISTS (FROM features WHERE features.photo_id = failure.photo_id AND features.stage = failure.stage
                   AND features.run_id >= failure.run_id)
 UNION ALL
 SELECT files.path, NULL, failure.stage, failure.kind, failure.reason, failure.made_by, failure.run_id
-FROM all_failures AS failure JOIN files USING (path)
+FROM latest_failures AS failure JOIN files USING (path)
 WHERE failure.photo_id IS NULL AND files.photo_id IS NULL;
