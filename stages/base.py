@@ -32,6 +32,16 @@ class Stage(ABC):
     """Share of a GPU to ask for where the cluster has one; every stage also works without."""
     batch_size: ClassVar[int] = 32
 
+    @property
+    def made_by(self) -> str:
+        """What the rows of this stage come from: another value means that they have to be made again."""
+        return self.name
+
+    @property
+    def tried_by(self) -> str:
+        """What decides whether a photo fails here: with another value a failure is worth another try."""
+        return self.made_by
+
     def prepare_node(self) -> None:  # noqa: B027, most stages have nothing to prepare
         """Check or make ready what all actors on one machine share; raises a named error."""
 

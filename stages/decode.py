@@ -48,10 +48,14 @@ class Decode(Stage):
 
     @property
     def made_by(self) -> str:
-        """What decides whether a photo can be read: a failure is worth another try when this changed."""
+        """The version: newer libraries read more files, but give the same rows for those that were read."""
+        return self.version
+
+    @property
+    def tried_by(self) -> str:
+        """Version, libraries and limits."""
         libraries = f"pillow-{PIL.__version__} pillow_heif-{pillow_heif.__version__}"
-        limits = f"{self.limits.max_file_bytes} {self.limits.max_pixels}"
-        return f"{self.version} {libraries} {limits} {self.decoder.rpartition('.')[2]}"
+        return f"{self.version} {libraries} {self.limits.max_file_bytes} {self.limits.max_pixels}"
 
     def setup(self) -> None:
         """Import the decoder."""
