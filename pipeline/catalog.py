@@ -105,6 +105,10 @@ class Catalog:
                 ) from error
         return pa.concat_tables(parts)
 
+    def count(self, largest: int = 1 << 62) -> int:
+        """Return how many segments have at most `largest` bytes."""
+        return sum(_size(segment) <= largest for segment in self.segments())
+
     def compact(self, largest: int = 1 << 62) -> int:
         """Merge the segments of at most `largest` bytes into one; return how many went into it.
 

@@ -1,0 +1,130 @@
+"""Ray: starting or joining it quietly and privately, what it has to offer, and what ended a worker.
+
+Which stages run where is `features.py`.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..schemas.errors import ClusterUnreachable, MyvlmTagError
+from ..schemas.settings import Settings
+
+_OBJECT_STORE = 512 << 20  # bytes on one machine; pictures stay inside their worker, so little passes through
+
+#: Nothing is sent anywhere, and no library tries to fetch anything. Holds on the driver and in every worker.
+PRIVATE = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "HF_HUB_OFFLINE": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "TRANSFORMERS_OFFLINE": "1",
+    "DO_NOT_TRACK": "1",
+    "NO_ALBUMENTATIONS_UPDATE": "1",
+    "ORT_DISABLE_TELEMETRY": "1",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+}
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What the whole cluster has for workers."""
+
+    cpus: int
+    gpus: float
+
+
+def keep_private() -> None:
+    """Set the environment of `PRIVATE`; call before Ray or a model library is imported."""
+    os.environ.update(PRIVATE)
+
+
+@contextmanager
+def ray_session(settings: Settings) -> Iterator[Resources]:
+    """Start Ray on this machine, or join the cluster at `settings.address`; leave it at the end.
+
+    Raises ClusterUnreachable.
+    """
+    keep_private()
+    import ray
+
+    try:
+        ray.init(**_init_arguments(settings))
+    except (ConnectionError, RuntimeError, ValueError, OSError) as error:
+        where = f"the Ray cluster at {settings.address!r}" if settings.address else "Ray on this machine"
+        hint = (
+            "leave out --address to run on this machine alone"
+            if settings.address
+            else "see: myvlm-tag doctor"
+        )
+        raise ClusterUnreachable(f"can't reach {where}: {str(error).splitlines()[0]}", hint) from error
+    try:
+        _configure_data(settings)
+        total = ray.cluster_resources()
+        yield Resources(max(1, int(total.get("CPU", 1))), float(total.get("GPU", 0)))
+    finally:
+        ray.shutdown()
+
+
+def _init_arguments(settings: Settings) -> dict[str, object]:
+    quiet = {
+        "log_to_driver": settings.verbose,
+        "logging_level": logging.INFO if settings.verbose else logging.CRITICAL,
+    }
+    if settings.address:
+        return {"address": settings.address, **quiet}
+    return {
+        "address": "local",
+        "num_cpus": settings.workers or os.cpu_count(),
+        "include_dashboard": False,
+        "object_store_memory": _OBJECT_STORE,
+        "_temp_dir": _private_folder(),
+        **quiet,
+    }
+
+
+def _private_folder() -> str:
+    """Return Ray's folder for sockets and logs (these name photos), closed to other users.
+
+    Not inside the home: paths of sockets may have no more than about a hundred characters.
+    """
+    folder = Path(tempfile.gettempdir()) / f"myvlm-tag-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    if folder.stat().st_uid != os.getuid() or folder.stat().st_mode & 0o077:
+        return tempfile.mkdtemp(prefix="myvlm-tag-")
+    return str(folder)
+
+
+def _configure_data(settings: Settings) -> None:
+    from ray.data import DataContext
+
+    context = DataContext.get_current()
+    context.enable_progress_bars = False
+    context.print_on_execution_start = False
+    context.max_errored_blocks = (
+        -1
+    )  # what a dying worker takes with it is found missing and done again, alone
+    context.actor_task_retry_on_errors = False
+    if not settings.verbose:
+        logging.getLogger("ray").setLevel(logging.CRITICAL)
+        logging.getLogger("ray.data").setLevel(logging.CRITICAL)
+
+
+def named_cause(error: BaseException) -> MyvlmTagError | None:
+    """Find the named error inside what Ray wraps around it, if there is one."""
+    seen: set[int] = set()
+    queue: list[BaseException | None] = [error]
+    while queue:
+        current = queue.pop()
+        if current is None or id(current) in seen:
+            continue
+        seen.add(id(current))
+        if isinstance(current, MyvlmTagError):
+            return current
+        queue += [current.__cause__, current.__context__, getattr(current, "cause", None)]
+    return None

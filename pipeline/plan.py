@@ -1,0 +1,103 @@
+"""What is missing: the difference between photos on disk and keys in the catalog.
+
+No other bookkeeping says "done". Nothing here reads a photo or imports a model; planning costs a few queries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from ..schemas.tables import FILES
+from .catalog import Catalog
+from .views import connect
+
+#: Failures that are nobody's model's fault alone; `made_by` is then that of the whole chain.
+WORKER = "worker"
+
+TODO = pa.schema(
+    [
+        pa.field("photo_id", pa.string()),
+        pa.field("path", pa.string()),
+        pa.field("size", pa.int64()),
+        pa.field("mtime_ns", pa.int64()),
+        pa.field("stages", pa.string()),  # names of the stages it lacks, sorted, joined by "+"
+    ]
+)
+
+_TODO = """
+WITH wanted AS (SELECT unnest($stages) AS stage, unnest($made_by) AS made_by),
+here AS (
+    SELECT photo_id, min(path) AS path, any_value(size) AS size, arg_min(mtime_ns, path) AS mtime_ns
+    FROM current_files
+    WHERE photo_id IS NOT NULL AND list_bool_or([starts_with(path, root) FOR root IN $roots])
+    GROUP BY photo_id
+),
+blocked AS (
+    SELECT DISTINCT photo_id FROM all_failures JOIN
+    (FROM wanted UNION ALL SELECT $worker, $chain) AS unchanged USING (stage, made_by)
+    WHERE photo_id IS NOT NULL
+),
+missing AS (
+    SELECT photo_id, stage FROM here CROSS JOIN wanted
+    ANTI JOIN features ON features.photo_id = here.photo_id AND features.stage = wanted.stage
+                      AND features.made_by = wanted.made_by
+    ANTI JOIN blocked ON blocked.photo_id = here.photo_id
+)
+SELECT photo_id, path, size, mtime_ns, string_agg(stage, '+' ORDER BY stage) AS stages
+FROM missing JOIN here USING (photo_id)
+GROUP BY ALL
+ORDER BY path
+"""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What every photo should have gone through: stage name -> fingerprint of what does it now."""
+
+    made_by: Mapping[str, str]
+
+    @property
+    def chain(self) -> str:
+        """One fingerprint for all of them together."""
+        return " | ".join(f"{stage}: {self.made_by[stage]}" for stage in sorted(self.made_by))
+
+
+def known_files(catalog: Catalog) -> pa.Table:
+    """Return the newest row per path, gone ones included (a FILES table): what a scan compares with."""
+    with connect(catalog) as connection:
+        found = connection.sql(
+            "FROM all_files QUALIFY row_number() OVER (PARTITION BY path ORDER BY run_id DESC) = 1"
+        )
+        return found.to_arrow_table().select(FILES.names).cast(FILES)
+
+
+def missing(catalog: Catalog, wanted: Wanted, roots: Sequence[str]) -> pa.Table:
+    """Return a TODO table: photos under `roots` (text form) that lack a row from any of the wanted models.
+
+    A photo that failed stays out until its bytes change (it is another photo then) or what it failed in does.
+    """
+    with connect(catalog) as connection:
+        found = connection.sql(
+            _TODO,
+            params={
+                "stages": list(wanted.made_by),
+                "made_by": list(wanted.made_by.values()),
+                "roots": [root.rstrip("/") + "/" for root in roots],
+                "worker": WORKER,
+                "chain": wanted.chain,
+            },
+        )
+        return found.to_arrow_table().cast(TODO)
+
+
+def latest_run(catalog: Catalog) -> str:
+    """Return the greatest run id in the catalog, or ''."""
+    with connect(catalog) as connection:
+        row = connection.execute(
+            "SELECT greatest((SELECT max(run_id) FROM all_files), (SELECT max(run_id) FROM features),"
+            " (SELECT max(run_id) FROM all_failures))"
+        ).fetchone()
+    return (row and row[0]) or ""
