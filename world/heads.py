@@ -124,7 +124,7 @@ def _shading(pen: Pen, person: Person, face: Face) -> None:
         pen.ellipse(face.u(side * 0.47), 0.3, 0.17, 0.12, mix(skin, (226, 90, 80), 0.5), 0.35)
     if person.freckled and pen.pixels(0.035) > 0.2:
         for k in range(14):
-            u, v = ((k * 0.377) % 1 - 0.5) * 1.2, 0.14 + 0.24 * ((k * 0.619) % 1)
+            u, v = ((k * 0.377) % 1 - 0.5) * 1.2, 0.13 + 0.26 * ((k * k * 0.171 + 0.3) % 1)
             pen.ellipse(face.u(u), v, 0.036, 0.036, mix(shade(skin, 0.55), (150, 70, 30), 0.5))
     if person.age == "old" and pen.pixels(0.03) > 0.2:
         wrinkle = shade(skin, 0.76)
@@ -271,7 +271,7 @@ def _glasses(pen: Pen, person: Person, face: Face) -> None:
     if not person.glasses:
         return
     dark: Color = (24, 24, 28) if person.glasses_tone < 0 else (130, 40, 40) if person.glasses_tone < 0.5 else (40, 60, 130)
-    thick, ru, rv = 0.04, 0.25 * face.squeeze, 0.23
+    thick, ru, rv = 0.04, 0.29 * face.squeeze, 0.27
     for side in (-1.0, 1.0):
         u, v = face.u(side * face.eye_u), face.eye_v + 0.02
         if person.glasses_style == "round":
@@ -280,7 +280,6 @@ def _glasses(pen: Pen, person: Person, face: Face) -> None:
             ring = np.array([(u - ru, v - rv * 0.8), (u + ru, v - rv * 0.8), (u + ru * 0.9, v + rv * 0.8)]
                             + [(u - ru * 0.9, v + rv * 0.8)])
         pen.polygon(ring, (225, 240, 250), 0.18)
-        closed = [(float(a), float(b)) for a, b in ring[:: max(1, len(ring) // 20)]]
-        pen.line([*closed, closed[0]], thick, dark)
+        pen.ring(ring, thick * 2, dark)
         pen.limb((u + side * ru, v), (side * face.half_width * 0.98, v - 0.03), thick * 0.8, dark)
-    pen.limb((face.u(-face.eye_u) + ru, face.eye_v), (face.u(face.eye_u) - ru, face.eye_v), thick * 0.8, dark)
+    pen.limb((face.u(-face.eye_u) + ru * 0.9, face.eye_v), (face.u(face.eye_u) - ru * 0.9, face.eye_v), thick * 0.8, dark)

@@ -97,10 +97,8 @@ def _ball(pen: Pen, item: Item) -> None:
 def _bicycle(pen: Pen, item: Item) -> None:
     frame, trim = _main(item), _trim(item)
     for u in (-0.52, 0.52):
-        rim = [(u + 0.33 * np.cos(a), -0.35 + 0.33 * np.sin(a)) for a in np.linspace(0, 2 * np.pi, 21)]
-        pen.line(rim, 0.035, (36, 36, 40))
-        inner = [(u + 0.265 * np.cos(a), -0.35 + 0.265 * np.sin(a)) for a in np.linspace(0, 2 * np.pi, 17)]
-        pen.line(inner, 0.022, trim)
+        pen.ring(pen.ellipse_points(u, -0.35, 0.365, 0.365), 0.07, (36, 36, 40))
+        pen.ring(pen.ellipse_points(u, -0.35, 0.29, 0.29), 0.045, trim)
         if pen.pixels(0.01) > 0.4:
             for a in np.linspace(0, np.pi, 5)[:-1]:
                 du, dv = 0.26 * np.cos(a), 0.26 * np.sin(a)

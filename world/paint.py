@@ -9,6 +9,7 @@ pixels, masks and exact bounds at any size and for any part of the photo.
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -48,33 +49,33 @@ class Surface:
         self.supersample = supersample
         self._origin = np.array(view[:2])
         self._scale = np.array([width / (view[2] - view[0]), height / (view[3] - view[1])]) * supersample
+        self._detail = float(self._scale[1])
+        self._fixed_scale = self._scale * (1 << _SHIFT)
+        # The centre of the first pixel is OpenCV's (0, 0).
+        self._fixed_origin = self._origin * self._fixed_scale + (1 << _SHIFT) / 2
         self.pixels: NDArray[np.uint8] = np.zeros((height * supersample, width * supersample, 3), np.uint8)
-        self.bounds: list[float] = [np.inf, np.inf, -np.inf, -np.inf]
 
     @property
     def detail(self) -> float:
         """Painted pixels per photo unit: what is much smaller than a pixel need not be drawn."""
-        return float(self._scale[1])
+        return self._detail
 
     def fixed(self, points: Points) -> NDArray[np.int32]:
         """Photo units to OpenCV's fixed-point pixel coordinates."""
-        pixels = (points - self._origin) * (self._scale * (1 << _SHIFT)) - (1 << _SHIFT) / 2
-        return np.rint(np.clip(pixels, -(2**24), 2**24)).astype(np.int32)
+        return np.rint(points * self._fixed_scale - self._fixed_origin).astype(np.int32)
 
     def fill(self, points: Points, color: Color, alpha: float = 1.0) -> None:
         """Paint one closed polygon, (N, 2) photo units."""
         corners = self.fixed(points)
-        low, high = corners.min(axis=0), corners.max(axis=0)
-        if alpha >= 1.0:
-            self._note_bounds(points)
+        (x_low, y_low), (x_high, y_high) = np.minimum.reduce(corners), np.maximum.reduce(corners)
         height, width = self.pixels.shape[:2]
-        if high[0] < 0 or high[1] < 0 or low[0] > width << _SHIFT or low[1] > height << _SHIFT:
+        if x_high < 0 or y_high < 0 or x_low > width << _SHIFT or y_low > height << _SHIFT:
             return
         if alpha >= 1.0:
             cv2.fillPoly(self.pixels, [corners], color, cv2.LINE_AA, _SHIFT)
             return
-        x0, y0 = max(int(low[0] >> _SHIFT) - 1, 0), max(int(low[1] >> _SHIFT) - 1, 0)
-        x1, y1 = min(int(high[0] >> _SHIFT) + 2, width), min(int(high[1] >> _SHIFT) + 2, height)
+        x0, y0 = max(int(x_low >> _SHIFT) - 1, 0), max(int(y_low >> _SHIFT) - 1, 0)
+        x1, y1 = min(int(x_high >> _SHIFT) + 2, width), min(int(y_high >> _SHIFT) + 2, height)
         region = self.pixels[y0:y1, x0:x1]
         painted = region.copy()
         cv2.fillPoly(painted, [corners - np.array([x0, y0], np.int32) * (1 << _SHIFT)], color, cv2.LINE_AA, _SHIFT)
@@ -119,15 +120,6 @@ class Surface:
             return self.pixels
         return np.asarray(cv2.resize(self.pixels, self.size, interpolation=cv2.INTER_AREA), np.uint8)
 
-    def take_bounds(self) -> Box | None:
-        """Bounds (photo units) of the opaque shapes painted since the last call; None if there were none."""
-        x0, y0, x1, y1 = self.bounds
-        self.bounds = [np.inf, np.inf, -np.inf, -np.inf]
-        return None if x0 > x1 else (x0, y0, x1, y1)
-
-    def _note_bounds(self, points: Points) -> None:
-        """Nothing to note on pixels: only masks are asked for bounds."""
-
 
 class Mask(Surface):
     """Which actor owns each pixel: uint8 ids, no antialiasing, nothing translucent."""
@@ -136,6 +128,7 @@ class Mask(Surface):
         super().__init__(size, view, supersample=1)
         self.ids: NDArray[np.uint8] = np.zeros((size[1], size[0]), np.uint8)
         self.current = 0
+        self.bounds: list[float] = [np.inf, np.inf, -np.inf, -np.inf]
 
     def fill(self, points: Points, color: Color, alpha: float = 1.0) -> None:
         """Give the polygon's pixels to the current actor."""
@@ -153,15 +146,33 @@ class Mask(Surface):
         yield
         self.ids, self.bounds = ids, bounds
 
+    def take_bounds(self) -> Box | None:
+        """Bounds (photo units) of the opaque shapes painted since the last call; None if there were none."""
+        x0, y0, x1, y1 = self.bounds
+        self.bounds = [np.inf, np.inf, -np.inf, -np.inf]
+        return None if x0 > x1 else (x0, y0, x1, y1)
+
     def _note_bounds(self, points: Points) -> None:
-        low, high = points.min(axis=0), points.max(axis=0)
+        (x0, y0), (x1, y1) = np.minimum.reduce(points), np.maximum.reduce(points)
         b = self.bounds
-        self.bounds = [min(b[0], low[0]), min(b[1], low[1]), max(b[2], high[0]), max(b[3], high[1])]
+        self.bounds = [min(b[0], x0), min(b[1], y0), max(b[2], x1), max(b[3], y1)]
+
+
+def _corners(radius: float) -> int:
+    """How many corners make a circle of that many pixels look round."""
+    return 6 if radius < 1.5 else 10 if radius < 4 else 20 if radius < 16 else 48
 
 
 @functools.cache
 def _circle(corners: int) -> Points:
     angle = np.arange(corners) * (2 * np.pi / corners)
+    return np.stack([np.cos(angle), np.sin(angle)], axis=1)
+
+
+@functools.cache
+def _half_circle(corners: int) -> Points:
+    """The half of the unit circle at u <= 0, from v = 1 to v = -1."""
+    angle = np.linspace(np.pi / 2, 3 * np.pi / 2, corners)
     return np.stack([np.cos(angle), np.sin(angle)], axis=1)
 
 
@@ -201,8 +212,8 @@ class Pen:
 
     def pixels(self, length: float) -> float:
         """How many painted pixels a local length covers."""
-        m = self.matrix
-        return float(length * (abs(m[0, 0] * m[1, 1] - m[0, 1] * m[1, 0]) ** 0.5) * self.surface.detail)
+        (a, b), (c, d) = self.matrix.tolist()
+        return length * math.sqrt(abs(a * d - b * c)) * self.surface.detail
 
     def polygon(self, points: Sequence[tuple[float, float]] | Points, color: Color, alpha: float = 1.0) -> None:
         """A closed polygon through local points."""
@@ -213,21 +224,29 @@ class Pen:
         self.polygon([(u0, v0), (u1, v0), (u1, v1), (u0, v1)], color, alpha)
 
     def ellipse(self, u: float, v: float, ru: float, rv: float, color: Color, alpha: float = 1.0) -> None:
-        """An upright ellipse in the local frame."""
+        """An upright ellipse in the local frame; one far smaller than a pixel is left out."""
+        if self.pixels(max(ru, rv)) < 0.3:
+            return
         self.surface.fill(self.map(self.ellipse_points(u, v, ru, rv)), color, alpha)
+
+    def ring(self, outline: Points, thickness: float, color: Color) -> None:
+        """A closed band `thickness` wide inside a convex outline (N, 2), drawn as one polygon with a slit."""
+        middle = outline.mean(axis=0)
+        reach = np.maximum(np.hypot(*(outline - middle).T), 1e-9)[:, None]
+        inner = middle + (outline - middle) * np.maximum(1 - thickness / reach, 0.0)
+        self.polygon(np.concatenate([outline, outline[:1], inner[:1], inner[::-1]]), color)
 
     def ellipse_points(self, u: float, v: float, ru: float, rv: float) -> Points:
         """Corners of an ellipse, as many as its size on the surface deserves."""
-        size = self.pixels(max(ru, rv))
-        corners = 10 if size < 4 else 20 if size < 16 else 48
-        return _circle(corners) * np.array([ru, rv]) + np.array([u, v])
+        return _circle(_corners(self.pixels(max(ru, rv)))) * np.array([ru, rv]) + np.array([u, v])
 
     def curve_points(self, points: Sequence[tuple[float, float]] | Points) -> Points:
         """A smooth closed curve (Catmull-Rom) through local control points."""
         p = np.asarray(points, float)
         steps = 4 if self.pixels(float(np.ptp(p, axis=0).max())) < 60 else 9
-        windows = np.stack([np.roll(p, 1, axis=0), p, np.roll(p, -1, axis=0), np.roll(p, -2, axis=0)], axis=1)
-        return np.asarray(np.einsum("sk,nkd->nsd", _spline_basis(steps), windows).reshape(-1, 2))
+        count = np.arange(len(p))
+        windows = p[(count[:, None] + np.array([-1, 0, 1, 2])) % len(p)]
+        return np.asarray(np.matmul(_spline_basis(steps), windows).reshape(-1, 2))
 
     def blob(self, points: Sequence[tuple[float, float]] | Points, color: Color, alpha: float = 1.0) -> None:
         """A smooth closed shape through local control points."""
@@ -243,11 +262,11 @@ class Pen:
         alpha: float = 1.0,
     ) -> None:
         """A line with round ends, `radius` thick on each side, optionally tapering to `end_radius`."""
-        a, b = np.asarray(start, float), np.asarray(end, float)
-        direction = np.arctan2(b[1] - a[1], b[0] - a[0])
-        arc = np.linspace(np.pi / 2, 3 * np.pi / 2, 5 if self.pixels(radius) < 5 else 13) + direction
-        cap = np.stack([np.cos(arc), np.sin(arc)], axis=1)
-        outline = np.concatenate([a + cap * radius, b - cap * (radius if end_radius is None else end_radius)])
+        du, dv = end[0] - start[0], end[1] - start[1]
+        length = math.hypot(du, dv) or 1.0
+        along, across = (du / length, dv / length), (-dv / length, du / length)
+        cap = _half_circle(_corners(self.pixels(radius)) // 2 + 1) @ np.array([along, across])
+        outline = np.concatenate([cap * radius + start, cap * -(radius if end_radius is None else end_radius) + end])
         self.surface.fill(self.map(outline), color, alpha)
 
     def line(self, points: Sequence[tuple[float, float]], radius: float, color: Color) -> None:

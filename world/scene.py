@@ -128,7 +128,7 @@ def _place_main(
     carried = _carry(rng, people, items)
     standing: list[Person | Item] = [*people, *(i for i in items if i.key not in carried)]
     columns = _columns(rng, len(standing))
-    width = scene.aspect / (1 if len(standing) == 1 else max(len(standing), 2.4))
+    width = scene.aspect / (1 if len(standing) == 1 else max(len(standing), 2.8))
     close = len(standing) == 1 and rng.random() < 0.4
     actors: list[Actor] = []
     for entity, column in zip(standing, columns, strict=True):
@@ -150,7 +150,9 @@ def _with_carried(actor: Actor, actors: list[Actor]) -> list[Actor]:
     item = next((a for a in actors if a.carried_by == actor.entity.key), None)
     if item is None:
         return [actor]
-    return [item, actor] if actor.activity == "riding" else [actor, item]
+    # A bicycle is ridden, and an umbrella opened, behind the body; what hands hold is in front of it.
+    behind = actor.activity == "riding" or item.entity.category == "umbrella"
+    return [item, actor] if behind else [actor, item]
 
 
 def _carry(rng: np.random.Generator, people: list[Person], items: list[Item]) -> dict[str, str]:
@@ -184,7 +186,7 @@ def _person_actor(
     garments = GARMENTS if person.sex == "female" else GARMENTS[:4]
     activity = _activity(rng, close, item)
     size = rng.uniform(0.62, 0.86) if not close else rng.uniform(1.0, 1.75)
-    size = min(size * (0.93 if person.age == "child" and not close else 1.0), width / 0.46)
+    size = min(size * (0.93 if person.age == "child" and not close else 1.0), width / (0.82 if activity == "riding" else 0.46))
     base = rng.uniform(0.88, 0.97) if not close else rng.uniform(0.1, 0.16) + size
     return Actor(
         entity=person,
@@ -210,7 +212,9 @@ def _activity(rng: np.random.Generator, close: bool, item: Item | None) -> str:
 
 
 def _turn(rng: np.random.Generator, actor: Actor, facing: str | None) -> None:
-    actor.facing = facing or str(rng.choice(FACINGS, p=[0.64, 0.28, 0.08]))
+    # Seen from behind, a body would hide what it holds.
+    odds = [0.64, 0.28, 0.08] if actor.carries is None else [0.68, 0.32, 0.0]
+    actor.facing = facing or str(rng.choice(FACINGS, p=odds))
     side = 1.0 if rng.random() < 0.5 else -1.0
     low, high = {"front": (0.0, 0.22), "three-quarter": (0.45, 0.85), "back": (0.0, 0.3)}[actor.facing]
     actor.yaw = float(side * rng.uniform(low, high))
@@ -224,9 +228,10 @@ def _carried_actor(rng: np.random.Generator, person: Actor, item: Item) -> Actor
         return Actor(
             item, person.x, person.base + 0.07 * person.size, size, flip=person.flip, carried_by=person.entity.key
         )
-    size = person.size * {"umbrella": 0.5, "guitar": 0.42}.get(item.category, 0.24)
-    base = person.base - person.size * {"umbrella": 0.45, "guitar": 0.36}.get(item.category, 0.44)
-    x = person.x + person.size * ((-1 if person.flip else 1) * 0.17 if item.category == "umbrella" else 0.0)
+    part, lift, aside = {"umbrella": (0.62, 0.5, 0.09), "guitar": (0.38, 0.29, 0.0)}.get(item.category, (0.24, 0.44, 0.0))
+    size = person.size * part
+    base = person.base - person.size * lift
+    x = person.x + person.size * (-aside if person.flip else aside)
     return Actor(item, float(x), float(base), float(size), flip=person.flip, carried_by=person.entity.key)
 
 
