@@ -51,7 +51,8 @@ def figures(pack: Path = PACK) -> dict[str, Figure]:
 class Verification:
     """True accepts at FALSE_ACCEPTS, of pairs of one person's faces.
 
-    `true`: false accepts are counted among pairs of unrelated people; `siblings`: among pairs of siblings alone.
+    `true`: false accepts are counted among pairs of unrelated people; `siblings`: among pairs of siblings
+    alone.
     """
 
     true: float
@@ -72,7 +73,8 @@ def verification(trial: Trial, rate: float = FALSE_ACCEPTS) -> Verification:
         related |= later & (np.outer(a, b) | np.outer(b, a))
     unrelated = later & ~same & ~related
     return Verification(
-        _true_accepts(cosine[same], cosine[unrelated], rate), _true_accepts(cosine[same], cosine[related], rate)
+        _true_accepts(cosine[same], cosine[unrelated], rate),
+        _true_accepts(cosine[same], cosine[related], rate),
     )
 
 
@@ -84,10 +86,10 @@ def _true_accepts(same: NDArray[np.float32], other: NDArray[np.float32], rate: f
 class People:
     """People told by the smallest cosine distance to four kept embeddings, at one threshold.
 
-    `recall`, `wrong` and `missed` are of the panel's own faces and sum to 1, as the paper counts them (table 7): the
-    nearest person within the threshold is the right one, is another one, or there is none. `strangers` and
-    `siblings` are the parts of other people's faces that somebody of the panel is seen in: of people unrelated to
-    the panel, and of siblings of its members taken for these members.
+    `recall`, `wrong` and `missed` are of the panel's own faces and sum to 1, as the paper counts them (table
+    7): the nearest person within the threshold is the right one, is another one, or there is none.
+    `strangers` and `siblings` are the parts of other people's faces that somebody of the panel is seen in: of
+    people unrelated to the panel, and of siblings of its members taken for these members.
     """
 
     recall: float
@@ -98,7 +100,7 @@ class People:
 
 
 def recognise(trial: Trial, threshold: float, seed: int = 0, rounds: int = ROUNDS) -> People:
-    """Draw panels of PANEL unrelated people with KEPT photos each, `rounds` times, and tell every other face."""
+    """Draw panels of PANEL unrelated people with KEPT photos each, `rounds` times; tell every other face."""
     rng = np.random.default_rng(seed)
     by_person: dict[str, list[Appearance]] = defaultdict(list)
     for appearance in trial.appearances:

@@ -1,7 +1,7 @@
-"""What the face pack makes of photos whose truth is known: found faces, false ones, and an embedding for each face.
+"""What the face pack makes of photos whose truth is known: faces found, false ones, embeddings.
 
-What lives here: rendering families' photos and running insightface over them as the product does. What does not: the
-figures drawn from the observations (`faces.py`).
+What lives here: rendering families' photos and running insightface over them as the product does. What does
+not: the figures drawn from the observations (`faces.py`).
 """
 
 import functools
@@ -16,15 +16,19 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ..bodies import face_points
 from ..identity import Person, sample_person, sample_sibling
+from ..paint import Box, Mask
 from ..render import jpeg, render
-from ..scene import sample_scene
+from ..scene import Scene, sample_scene
 from ..truth import EntityTruth, truth
 
 if TYPE_CHECKING:
     from insightface.app import FaceAnalysis
 
 PHOTO_SIDE = 1024
+FAMILY = 3
+"""Photos are of this many people, of one family: siblings are the hardest to tell apart."""
 SMALLEST = 24.0
 """A face counts from this many pixels of its long side on, on a photo of PHOTO_SIDE."""
 HIT = 0.5
@@ -35,7 +39,7 @@ IGNORED = 0.3
 
 @dataclass(frozen=True)
 class Appearance:
-    """One face that counts, in one photo. `embedding` (512,) has unit length, or is None if it was not found."""
+    """One face that counts, in one photo; `embedding` (512,), of unit length, is None if it was missed."""
 
     person: str
     family: int
@@ -80,8 +84,8 @@ def analysis(pack: Path, threads: int = 1) -> "FaceAnalysis":
 
 
 def family(rng: np.random.Generator) -> tuple[list[Person], set[frozenset[str]]]:
-    """Three people, and which of them are siblings: in half of the families the second is the first one's."""
-    people = [sample_person(rng) for _ in range(3)]
+    """FAMILY people, and the pairs of siblings: in half of the families the second is the first one's."""
+    people = [sample_person(rng) for _ in range(FAMILY)]
     if rng.random() < 0.5:
         people[1] = sample_sibling(people[0], rng)
         return people, {frozenset((people[0].key, people[1].key))}
@@ -94,20 +98,19 @@ def observe_family(pack: Path, seed: int, index: int, photos: int) -> Trial:
     people, siblings = family(rng)
     trial = Trial(siblings=siblings)
     for photo in range(photos):
-        shown = [people[i] for i in rng.permutation(3)[: int(rng.integers(1, 4))]]
+        shown = [people[i] for i in rng.permutation(FAMILY)[: int(rng.integers(1, FAMILY + 1))]]
         scene = sample_scene(rng, shown)
         height = round(PHOTO_SIDE / max(scene.aspect, 1.0))
         image = jpeg(render(scene, height), int(rng.integers(75, 96)))
-        trial.extend(observe(pack, image, truth(scene), index, index * photos + photo))
+        trial.extend(observe(pack, image, scene, index, index * photos + photo))
     return trial
 
 
-def observe(
-    pack: Path, image: NDArray[np.uint8], entities: Sequence[EntityTruth], family: int, photo: int
-) -> Trial:
+def observe(pack: Path, image: NDArray[np.uint8], scene: Scene, family: int, photo: int) -> Trial:
     """Run the pack on one RGB photo and match what it finds with the truth, one to one, best first."""
     height = image.shape[0]
-    counted, ignored = split(entities, height)
+    entities = truth(scene)
+    counted, small = split(entities, height)
     detections = analysis(pack).get(cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
     boxes = np.array([d.bbox for d in detections], np.float64).reshape(-1, 4)
     wanted = np.array([e.face_box for e in counted], np.float64).reshape(-1, 4) * height
@@ -123,7 +126,8 @@ def observe(
         error = np.linalg.norm(face.kps - entity.landmarks * height, axis=1).mean() / pixels
         embedding = np.asarray(face.normed_embedding, np.float32)
         trial.appearances.append(Appearance(entity.key, family, photo, pixels, embedding, float(error)))
-    hidden = np.array([e.face_box for e in ignored], np.float64).reshape(-1, 4) * height
+    ignored = [*small, *hidden_faces(scene, entities)]
+    hidden = np.array(ignored, np.float64).reshape(-1, 4) * height
     for column in set(range(len(boxes))) - set(match.values()):
         on_hidden = overlap(boxes[column : column + 1], hidden)[0]
         area = np.prod(boxes[column, 2:] - boxes[column, :2])
@@ -131,16 +135,28 @@ def observe(
     return trial
 
 
-def split(entities: Sequence[EntityTruth], height: int) -> tuple[list[EntityTruth], list[EntityTruth]]:
-    """Faces that count, and faces to be ignored: too small, or with landmarks that are not to be seen."""
-    counted, ignored = [], []
-    for entity in entities:
-        if entity.face_box is None:
-            continue
-        x0, y0, x1, y1 = entity.face_box
-        large = max(x1 - x0, y1 - y0) * height >= SMALLEST
-        (counted if large and entity.landmarks is not None else ignored).append(entity)
-    return counted, ignored
+def split(entities: Sequence[EntityTruth], height: int) -> tuple[list[EntityTruth], list[Box]]:
+    """Faces that count, and the boxes of those that are too small to."""
+    visible = [(entity, entity.face_box) for entity in entities if entity.face_box is not None]
+    large = [max(box[2] - box[0], box[3] - box[1]) * height >= SMALLEST for _, box in visible]
+    counted = [entity for (entity, _), enough in zip(visible, large, strict=True) if enough]
+    return counted, [box for (_, box), enough in zip(visible, large, strict=True) if not enough]
+
+
+def hidden_faces(scene: Scene, entities: Sequence[EntityTruth]) -> list[Box]:
+    """Boxes of faces turned to the camera that the truth leaves out: most of them is hidden or cut off.
+
+    What is left of such a face is not asked for, and finding it is no mistake.
+    """
+    told = {entity.key for entity in entities if entity.face_box is not None}
+    frame = Mask((8, 8), (0.0, 0.0, scene.aspect, 1.0))
+    boxes = []
+    for actor in scene.actors:
+        if isinstance(actor.entity, Person) and actor.facing != "back" and actor.entity.key not in told:
+            points = face_points(frame, actor)
+            (x0, y0), (x1, y1) = points.min(axis=0), points.max(axis=0)
+            boxes.append((float(x0), float(y0), float(x1), float(y1)))
+    return boxes
 
 
 def overlap(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -169,7 +185,7 @@ def assign(scores: NDArray[np.float64], least: float = HIT) -> dict[int, int]:
 
 
 def run_trial(pack: Path, seed: int, families: int, photos: int, workers: int | None = None) -> Trial:
-    """Observe `families` families of `photos` photos each, on all cores; the same seed gives the same photos."""
+    """Observe `families` of `photos` photos each, on all cores; the same seed gives the same photos."""
     jobs = [(pack, seed, index, photos) for index in range(families)]
     trial = Trial()
     with multiprocessing.get_context("spawn").Pool(workers or os.cpu_count()) as processes:

@@ -1,7 +1,7 @@
 """A training run that is measured in minutes and survives being stopped.
 
-What lives here: the clock-driven schedule, and checkpoints as safetensors (weights, optimiser moments) with JSON
-(progress) beside them. What does not: any network, loss or data.
+What lives here: the clock-driven schedule, and checkpoints as safetensors (weights, optimiser moments) with
+JSON (progress) beside them. What does not: any network, loss or data.
 """
 
 import json
@@ -50,8 +50,9 @@ def fit(
 ) -> None:
     """Train `model` in place with AdamW for `minutes`, from `folder`'s checkpoint if there is one.
 
-    `batch_loss` gets the progress (0 to 1) and returns one batch's loss with the parts worth logging. The schedule
-    follows the clock and not a count of steps, so that a shared machine trains less but still anneals to the end.
+    `batch_loss` gets the progress (0 to 1) and returns one batch's loss with the parts worth logging. The
+    schedule follows the clock and not a count of steps, so that a shared machine trains less but still
+    anneals to the end.
     """
     optimizer = torch.optim.AdamW(model.parameters(), lr=peak, betas=(0.9, 0.98), weight_decay=weight_decay)
     progress = load(folder, model, optimizer)

@@ -49,9 +49,9 @@ def soften(image: NDArray[np.uint8], rng: np.random.Generator, least: float) -> 
 class Tiles:
     """Random, mirrored, recoloured cuts of the detector's pool."""
 
-    def __init__(self, pool: Pool, seed: int) -> None:
+    def __init__(self, pool: Pool) -> None:
         self.tiles, self.faces = pool.array("tiles"), pool.array("faces")
-        self.rng = np.random.default_rng(seed)
+        self.rng = np.random.default_rng()  # a resumed run must not repeat itself
 
     def batch(self, size: int) -> tuple[Tensor, Tensor]:
         """Gathered images (size, 48, 80, 80) and faces (size, F, 15) in the cuts' pixels."""
@@ -70,7 +70,7 @@ class Tiles:
 
 
 def move(faces: NDArray[np.float32], x: float, y: float, mirrored: bool) -> NDArray[np.float32]:
-    """Faces (F, 15) of a tile as they lie in the cut at (x, y), mirrored or not; what the cut loses is lost."""
+    """Faces (F, 15) of a tile as they lie in the cut at (x, y), mirrored or not."""
     moved = faces.copy()
     points = moved[:, :14].reshape(-1, 7, 2) - np.array([x, y], np.float32)
     if mirrored:
@@ -86,9 +86,9 @@ def move(faces: NDArray[np.float32], x: float, y: float, mirrored: bool) -> NDAr
 class Crops:
     """Recoloured, sometimes softened crops of the recogniser's pool."""
 
-    def __init__(self, pool: Pool, seed: int) -> None:
+    def __init__(self, pool: Pool) -> None:
         self.crops, self.vectors = pool.array("crops"), pool.array("vectors")
-        self.rng = np.random.default_rng(seed)
+        self.rng = np.random.default_rng()  # a resumed run must not repeat itself
 
     def batch(self, size: int) -> tuple[Tensor, Tensor, Tensor]:
         """Gathered crops (size, 48, 28, 28), identities (size,) and their vectors (size, IDENTITY_DIM)."""

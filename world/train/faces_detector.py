@@ -1,8 +1,8 @@
 """The pocket face detector: an SCRFD-shaped network, its targets and its loss.
 
-Outputs, anchors and units are those that `insightface.model_zoo.scrfd.SCRFD` decodes: strides 8, 16 and 32, two
-anchors on the top-left corner of each cell, distances and landmark offsets in units of the stride. What does not
-live here: the tiles it is trained on (`faces_pool.py`) and the ONNX file (`faces_export.py`).
+Outputs, anchors and units are those that `insightface.model_zoo.scrfd.SCRFD` decodes: strides 8, 16 and 32,
+two anchors on the top-left corner of each cell, distances and landmark offsets in units of the stride. What
+does not live here: the tiles it is trained on (`faces_pool.py`) and the ONNX file (`faces_export.py`).
 """
 
 from typing import NamedTuple
@@ -33,7 +33,7 @@ def convolution(inputs: int, outputs: int, kernel: int = 3, stride: int = 1) -> 
 
 
 class Residual(nn.Module):
-    """Two 3x3 convolutions around a shortcut. Plain ones: depthwise convolutions train 3 times slower here."""
+    """Two plain 3x3 convolutions around a shortcut: depthwise ones train 3 times slower on a CPU."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -84,22 +84,23 @@ class Detector(nn.Module):
 
 
 def flatten(answer: Tensor) -> Tensor:
-    """One stride's map to its anchors in insightface's order: (B, 30, H, W) to (B, H * W * 2, 15), unscaled."""
+    """One stride's map to its anchors in insightface's order: (B, 30, H, W) to (B, H * W * 2, 15)."""
     return answer.permute(0, 2, 3, 1).reshape(len(answer), -1, VALUES)
 
 
 def scale(values: Tensor, sizes: Tensor) -> tuple[Tensor, Tensor]:
     """Unscaled answers (..., 15) of anchors of `sizes` (...,) to pixels.
 
-    Returns (left, top, right, bottom) distances (..., 4), never negative, and landmark offsets (..., 10), both from
-    the anchor point. Distances grow from the anchor's own half size; offsets are in units of its size.
+    Returns (left, top, right, bottom) distances (..., 4), never negative, and landmark offsets (..., 10),
+    both from the anchor point. Distances grow from the anchor's own half size; offsets are in units of its
+    size.
     """
     size = sizes[..., None]
     return values[..., 1:5].clamp(-4, 4).exp() * size / 2, values[..., 5:] * size
 
 
 def anchors(height: int, width: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Anchor points (A, 2) as (x, y), their sizes (A,) and strides (A,), all in pixels, in insightface's order."""
+    """Anchor points (A, 2) as (x, y), their sizes (A,) and strides (A,), in pixels, insightface's order."""
     points, sizes, strides = [], [], []
     for stride, pair in zip(STRIDES, ANCHOR_SIZES, strict=True):
         ys, xs = torch.meshgrid(torch.arange(height // stride), torch.arange(width // stride), indexing="ij")
@@ -111,7 +112,7 @@ def anchors(height: int, width: int) -> tuple[Tensor, Tensor, Tensor]:
 
 
 class Targets(NamedTuple):
-    """Which face each anchor answers for: `positive` (B, A), `face` (B, A) index, `judged` (B, A) for the score."""
+    """Which `face` (B, A) each `positive` anchor answers for, and whether its score is `judged` at all."""
 
     positive: Tensor
     face: Tensor
@@ -120,7 +121,7 @@ class Targets(NamedTuple):
 
 @torch.no_grad()
 def assign(faces: Tensor, grid: tuple[Tensor, Tensor, Tensor]) -> Targets:
-    """Match anchors with faces (B, F, 15): box, landmarks, and 1 for a face, -1 for one to ignore, 0 for padding."""
+    """Match anchors with faces (B, F, 15): box, landmarks, 1 for a face, -1 for one to ignore, 0 for none."""
     points, sizes, strides = grid
     present = max(1, int((faces[..., 14] != 0).sum(1).max()))
     boxes, flag = faces[:, :present, None, :4], faces[:, :present, None, 14]
@@ -155,7 +156,7 @@ def diou(distances: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
 def detection_loss(
     values: Tensor, faces: Tensor, grid: tuple[Tensor, Tensor, Tensor]
 ) -> tuple[Tensor, dict[str, float]]:
-    """Quality focal loss on the scores, distance-IoU on boxes, smooth L1 on landmarks in units of the face (SCRFD's).
+    """SCRFD's: quality focal loss on scores, distance-IoU on boxes, smooth L1 on landmarks per face size.
 
     `values` (B, A, 15) are all strides' flattened answers, `faces` as in `assign`, `grid` from `anchors`.
     """

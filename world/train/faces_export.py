@@ -1,7 +1,7 @@
 """The trained face networks as ONNX files that insightface loads as a pack.
 
-What lives here: folding what only training needs, insightface's output order and units, float16 storage. What does
-not: the threshold and the model card that complete the pack (`faces.py`).
+What lives here: folding what only training needs, insightface's output order and units, float16 storage. What
+does not: the threshold and the model card that complete the pack (`faces.py`).
 """
 
 import copy
@@ -28,7 +28,7 @@ _HALVED = 256
 
 
 class DetectorOnPixels(nn.Module):
-    """The detector as insightface calls it: (1, 3, H, W) to nine outputs, scores, boxes, landmarks by stride."""
+    """The detector as insightface calls it: (1, 3, H, W) to scores, boxes and landmarks of each stride."""
 
     def __init__(self, detector: Detector) -> None:
         super().__init__()
@@ -74,7 +74,7 @@ def folded(module: Network) -> Network:
 
 
 def on_pixels(layer: nn.Module) -> nn.Conv2d:
-    """The same convolution on (B, 3, H, W) pixels as `layer` does on gathered ones: 4 times larger, stride 4."""
+    """`layer`, which takes gathered pixels, for (B, 3, H, W) ones: kernel and stride 4 times larger."""
     assert isinstance(layer, nn.Conv2d) and layer.stride == (1, 1)
     outputs, _, kernel, _ = layer.weight.shape
     side = kernel * PATCH
@@ -94,7 +94,8 @@ def export_detector(detector: Detector, folder: Path) -> Path:
         torch.zeros(1, 3, 640, 640),
         folder / DETECTOR_FILE,
         names,
-        {"input": {2: "height", 3: "width"}} | {name: {0: f"anchors_{name[-2:].strip('_')}"} for name in names},
+        {"input": {2: "height", 3: "width"}}
+        | {name: {0: f"anchors_{name[-2:].strip('_')}"} for name in names},
     )
 
 
@@ -127,7 +128,7 @@ def _export(
 
 
 def store_half(graph: onnx.GraphProto) -> None:
-    """Keep large weights as float16, cast to float32 when the file is loaded: half the size, the same speed."""
+    """Keep large weights as float16, cast to float32 on loading: half the size, the same speed."""
     casts = []
     for tensor in graph.initializer:
         values = numpy_helper.to_array(tensor)
@@ -135,7 +136,9 @@ def store_half(graph: onnx.GraphProto) -> None:
             continue
         name = tensor.name
         tensor.CopyFrom(numpy_helper.from_array(values.astype("float16"), f"{name}.half"))
-        casts.append(helper.make_node("Cast", [f"{name}.half"], [name], name=f"Cast_{name}", to=TensorProto.FLOAT))
+        casts.append(
+            helper.make_node("Cast", [f"{name}.half"], [name], name=f"Cast_{name}", to=TensorProto.FLOAT)
+        )
     nodes = [*casts, *graph.node]
     del graph.node[:]
     graph.node.extend(nodes)

@@ -1,7 +1,7 @@
-"""Pools of rendered training data for the face pack: tiles with faces for the detector, crops for the recogniser.
+"""Pools of rendered training data: tiles with faces for the detector, crops for the recogniser.
 
-What lives here: drawing one tile or one crop, and filling memory-mapped arrays with them on all cores. What does
-not: how batches are made and augmented (`faces_batches.py`).
+What lives here: drawing one tile or one crop, and filling memory-mapped arrays with them on all cores. What
+does not: how batches are made and augmented (`faces_batches.py`).
 """
 
 import json
@@ -16,7 +16,8 @@ import numpy as np
 from insightface.utils.face_align import norm_crop
 from numpy.typing import NDArray
 
-from ..identity import IDENTITY_DIM, Person, sample_person, sample_sibling
+from ..identity import IDENTITY_DIM
+from ..measure.faces_trial import FAMILY, family, hidden_faces
 from ..render import jpeg, render
 from ..scene import Scene, sample_scene
 from ..truth import EntityTruth, truth
@@ -29,8 +30,6 @@ MOST_FACES = 12
 DETECTOR_SIDE = 640
 """insightface letterboxes a photo's long side to this before it detects."""
 CROP = 112
-FAMILY = 3
-"""Crops are drawn from photos of this many people: one, a sibling in half of the families, and others."""
 SMALLEST_TAUGHT = 8.0
 """Faces with a smaller long side, in detector pixels, are neither taught nor held against the detector."""
 LEAST_VISIBLE = 0.6
@@ -51,12 +50,12 @@ class Pool:
 def draw_tile(rng: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
     """One tile (TILE, TILE, 3) RGB at the detector's scale, and its faces (MOST_FACES, 15).
 
-    A face is a box, five landmarks (x, y) in pixels, and 1 if taught or -1 if to be ignored; empty rows are 0.
-    Where the photo ends, the tile is black, as insightface's letterbox is.
+    A face is a box, five landmarks (x, y) in pixels, and 1 if taught or -1 if to be ignored; empty rows are
+    0. Where the photo ends, the tile is black, as insightface's letterbox is.
     """
     scene = sample_scene(rng)
     entities = truth(scene)
-    scale = DETECTOR_SIDE / max(scene.aspect, 1.0) * float(np.exp(rng.uniform(np.log(0.55), np.log(1.8))))
+    scale = DETECTOR_SIDE / max(scene.aspect, 1.0) * float(np.exp(rng.uniform(np.log(0.3), np.log(2.2))))
     origin = _tile_origin(rng, scene, entities, TILE / scale)
     view = (
         max(0.0, origin[0]),
@@ -72,7 +71,7 @@ def draw_tile(rng: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray[np.f
     finer = float(rng.choice([1.0, 1.6, 2.5], p=[0.5, 0.38, 0.12]))
     drawn = jpeg(render(scene, round(height * finer), view), int(rng.integers(55, 97)))
     tile[top : top + height, left : left + width] = cv2.resize(drawn, (width, height))
-    return tile, _tile_faces(entities, origin, scale)
+    return tile, _tile_faces(scene, entities, origin, scale)
 
 
 def _tile_origin(
@@ -89,38 +88,32 @@ def _tile_origin(
 
 
 def _tile_faces(
-    entities: list[EntityTruth], origin: NDArray[np.float64], scale: float
+    scene: Scene, entities: list[EntityTruth], origin: NDArray[np.float64], scale: float
 ) -> NDArray[np.float32]:
+    """The faces that lie in the tile, whole or in part, as `draw_tile` gives them."""
+    taught = [
+        (e.face_box, e.landmarks) for e in entities if e.face_box is not None and e.landmarks is not None
+    ]
     faces = np.zeros((MOST_FACES, 15), np.float32)
     row = 0
-    for entity in entities:
-        if entity.face_box is None or row == MOST_FACES:
-            continue
-        box = (np.asarray(entity.face_box).reshape(2, 2) - origin) * scale
+    for corners, landmarks in [*taught, *((box, None) for box in hidden_faces(scene, entities))]:
+        box = (np.asarray(corners).reshape(2, 2) - origin) * scale
         seen = np.clip(box, 0, TILE)
-        if (seen[1] <= seen[0]).any():
+        if (seen[1] <= seen[0]).any() or row == MOST_FACES:
             continue
         visible = float(np.prod(seen[1] - seen[0]) / np.prod(box[1] - box[0]))
         large = float((box[1] - box[0]).max()) >= SMALLEST_TAUGHT
         faces[row, :4] = seen.reshape(-1)
         faces[row, 14] = -1.0
-        if entity.landmarks is not None and large and visible >= LEAST_VISIBLE:
-            faces[row, 4:14] = ((entity.landmarks - origin) * scale).reshape(-1)
+        if landmarks is not None and large and visible >= LEAST_VISIBLE:
+            faces[row, 4:14] = ((landmarks - origin) * scale).reshape(-1)
             faces[row, 14] = 1.0
         row += 1
     return faces
 
 
-def draw_family(rng: np.random.Generator) -> list[Person]:
-    """FAMILY people; in half of the families the second is the first one's sibling."""
-    people = [sample_person(rng) for _ in range(FAMILY)]
-    if rng.random() < 0.5:
-        people[1] = sample_sibling(people[0], rng)
-    return people
-
-
 def draw_crop(rng: np.random.Generator, scene: Scene, entity: EntityTruth) -> NDArray[np.uint8]:
-    """One face as the recogniser gets it: (CROP, CROP, 3) RGB, aligned by insightface on unsteady landmarks."""
+    """One face as the recogniser gets it: (CROP, CROP, 3) RGB, aligned by insightface, unsteadily."""
     assert entity.face_box is not None and entity.landmarks is not None
     x0, y0, x1, y1 = entity.face_box
     centre, side = np.array([(x0 + x1) / 2, (y0 + y1) / 2]), max(x1 - x0, y1 - y0)
@@ -149,7 +142,7 @@ def fill_crops(folder: Path, seed: int, start: int, stop: int) -> None:
     each = crops.shape[1]
     for index in range(start, stop):
         rng = np.random.default_rng([seed, index])
-        people = draw_family(rng)
+        people, _ = family(rng)
         identities = {person.key: FAMILY * index + place for place, person in enumerate(people)}
         drawn = np.zeros(FAMILY, np.int64)
         for person in people:
@@ -167,13 +160,13 @@ def fill_crops(folder: Path, seed: int, start: int, stop: int) -> None:
 
 
 def tiles_pool(folder: Path, count: int, seed: int, workers: int) -> Pool:
-    """The detector's pool: `tiles` (count, TILE, TILE, 3) uint8 and `faces` (count, MOST_FACES, 15) float32."""
+    """The detector's pool: `tiles` (count, TILE, TILE, 3) and `faces` (count, MOST_FACES, 15)."""
     shapes = {"tiles": ((count, TILE, TILE, 3), "u1"), "faces": ((count, MOST_FACES, 15), "f4")}
     return _pool(folder, shapes, fill_tiles, count, seed, workers)
 
 
 def crops_pool(folder: Path, families: int, each: int, seed: int, workers: int) -> Pool:
-    """The recogniser's pool: `crops` (identities, each, CROP, CROP, 3) uint8 and `vectors` of the identities."""
+    """The recogniser's pool: `crops` (identities, each, CROP, CROP, 3) and the identities' `vectors`."""
     people = FAMILY * families
     shapes = {"crops": ((people, each, CROP, CROP, 3), "u1"), "vectors": ((people, IDENTITY_DIM), "f4")}
     return _pool(folder, shapes, fill_crops, families, seed, workers)

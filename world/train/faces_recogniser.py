@@ -1,7 +1,8 @@
 """The pocket face recogniser: an ArcFace-shaped network and the task that teaches it.
 
-The network takes what `insightface.model_zoo.arcface_onnx.ArcFaceONNX` feeds (112x112 RGB, (x - 127.5) / 127.5) and
-gives a 512-d embedding. What does not live here: the crops (`faces_pool.py`) and the ONNX file (`faces_export.py`).
+The network takes what `insightface.model_zoo.arcface_onnx.ArcFaceONNX` feeds (112x112 RGB, (x - 127.5) /
+127.5) and gives a 512-d embedding. What does not live here: the crops (`faces_pool.py`) and the ONNX file
+(`faces_export.py`).
 """
 
 import torch
@@ -44,8 +45,9 @@ class Recogniser(nn.Module):
 class RecogniserTask(nn.Module):
     """The recogniser with what it is taught by, neither of which is exported.
 
-    A margin classifier over the training identities, and a linear reading of `Person.vector()` off the embedding.
-    The reading is what carries over to people never seen: the look itself has to be in the embedding.
+    A margin classifier over the training identities, and a linear reading of `Person.vector()` off the
+    embedding. The reading is what carries over to people never seen: the look itself has to be in the
+    embedding.
     """
 
     def __init__(self, identities: int, traits: int) -> None:
@@ -54,7 +56,9 @@ class RecogniserTask(nn.Module):
         self.classes = nn.Parameter(torch.randn(identities, EMBEDDING))
         self.traits = nn.Linear(EMBEDDING, traits)
 
-    def loss(self, gathered: Tensor, identity: Tensor, vector: Tensor, ease: float) -> tuple[Tensor, dict[str, float]]:
+    def loss(
+        self, gathered: Tensor, identity: Tensor, vector: Tensor, ease: float
+    ) -> tuple[Tensor, dict[str, float]]:
         """CosFace plus smooth L1 on the traits; the margin grows with `ease` from 0 to 1."""
         embedding = functional.normalize(self.recogniser(gathered))
         cosine = embedding @ functional.normalize(self.classes).T
