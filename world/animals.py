@@ -39,9 +39,25 @@ def _socks(item: Item, coat: Color) -> Color:
 
 def _body(pen: Pen, sitting: bool) -> Points:
     if sitting:
-        points = [(0.1, -0.74), (0.32, -0.5), (0.34, -0.16), (0.1, -0.03), (-0.28, -0.04), (-0.36, -0.22), (-0.14, -0.52)]
+        points = [
+            (0.1, -0.74),
+            (0.32, -0.5),
+            (0.34, -0.16),
+            (0.1, -0.03),
+            (-0.28, -0.04),
+            (-0.36, -0.22),
+            (-0.14, -0.52),
+        ]
     else:
-        points = [(-0.44, -0.56), (-0.1, -0.6), (0.26, -0.68), (0.44, -0.5), (0.36, -0.28), (-0.1, -0.24), (-0.42, -0.28)]
+        points = [
+            (-0.44, -0.56),
+            (-0.1, -0.6),
+            (0.26, -0.68),
+            (0.44, -0.5),
+            (0.36, -0.28),
+            (-0.1, -0.24),
+            (-0.42, -0.28),
+        ]
     return pen.curve_points(points)
 
 
@@ -116,10 +132,15 @@ def _ears(pen: Pen, item: Item, coat: Color) -> None:
     long = 1 + 0.25 * item.shape[3]
     for side in (-1, 1):
         if item.category == "dog":
-            pen.blob([(side * 0.16, -0.22), (side * 0.32, -0.18), (side * 0.36, 0.16 * long), (side * 0.25, 0.12)], dark)
+            pen.blob(
+                [(side * 0.16, -0.22), (side * 0.32, -0.18), (side * 0.36, 0.16 * long), (side * 0.25, 0.12)],
+                dark,
+            )
         elif item.category == "cat":
             pen.polygon([(side * 0.07, -0.2), (side * 0.21, -0.46 * long), (side * 0.29, -0.1)], dark)
-            pen.polygon([(side * 0.12, -0.22), (side * 0.2, -0.37 * long), (side * 0.25, -0.16)], (226, 160, 160))
+            pen.polygon(
+                [(side * 0.12, -0.22), (side * 0.2, -0.37 * long), (side * 0.25, -0.16)], (226, 160, 160)
+            )
         else:
             pen.limb((side * 0.1, -0.18), (side * 0.15, -0.55 * long), 0.075, dark)
             pen.limb((side * 0.1, -0.2), (side * 0.145, -0.5 * long), 0.035, (232, 170, 170))

@@ -73,8 +73,6 @@ def head_pen(surface: Surface, actor: Actor) -> Pen:
 
 def face_points(surface: Surface, actor: Actor) -> Points:
     """Corners (N, 2), photo units, of the face as detectors frame it: forehead to chin, cheek to cheek."""
-
-
     face = face_of(_person(actor), actor.yaw)
     pen = head_pen(surface, actor)
     return pen.map(pen.ellipse_points(face.shift * 0.3, 0.14, face.half_width * 0.94, 0.86))
@@ -139,9 +137,20 @@ def _torso(pen: Pen, actor: Actor, frame: _Frame, cloth: Color) -> None:
     s, top, hip, h = frame.shoulder_u, frame.shoulder_v, frame.hip_v, frame.hip_u * 1.12
     hem, flare = _hem(actor, frame)
     outline = [(-s * 0.45, top - 0.012), (s * 0.45, top - 0.012), (s, top + 0.03), (s * 0.97, top + 0.12)]
-    outline += [(h, hip - 0.08), (flare, hem), (-flare, hem), (-h, hip - 0.08), (-s * 0.97, top + 0.12), (-s, top + 0.03)]
+    outline += [
+        (h, hip - 0.08),
+        (flare, hem),
+        (-flare, hem),
+        (-h, hip - 0.08),
+        (-s * 0.97, top + 0.12),
+        (-s, top + 0.03),
+    ]
     pen.polygon(outline, cloth)
-    pen.polygon([(h * 0.45, top + 0.1), (s * 0.9, top + 0.05), (h, hip - 0.08), (flare, hem), (flare * 0.55, hem)], dark, 0.45)
+    pen.polygon(
+        [(h * 0.45, top + 0.1), (s * 0.9, top + 0.05), (h, hip - 0.08), (flare, hem), (flare * 0.55, hem)],
+        dark,
+        0.45,
+    )
     if actor.facing == "back":
         pen.limb((0, top + 0.05), (0, hem - 0.02), 0.004, dark)
         return
@@ -155,11 +164,19 @@ def _torso(pen: Pen, actor: Actor, frame: _Frame, cloth: Color) -> None:
         pen.polygon([(-0.05, top - 0.012), (0.05, top - 0.012), (0.036, hem), (-0.036, hem)], lining)
         for side in (-1.0, 1.0):
             pen.limb((side * 0.052, top - 0.01), (side * 0.036, hem), 0.008, shade(cloth, 0.55))
-            pen.polygon([(side * 0.05, top - 0.015), (side * 0.095, top + 0.02), (side * 0.045, top + 0.1)], dark)
+            pen.polygon(
+                [(side * 0.05, top - 0.015), (side * 0.095, top + 0.02), (side * 0.045, top + 0.1)], dark
+            )
     elif garment == "coat":
         pen.limb((0.0, top + 0.05), (0.0, hem), 0.006, shade(cloth, 0.5))
         for row in range(4):
-            pen.ellipse(0.028, top + 0.1 + row * 0.085, 0.013, 0.013, shade(cloth, 0.45) if actor.color != "black" else (170, 170, 170))
+            pen.ellipse(
+                0.028,
+                top + 0.1 + row * 0.085,
+                0.013,
+                0.013,
+                shade(cloth, 0.45) if actor.color != "black" else (170, 170, 170),
+            )
         pen.rect(-h * 1.04, hip - 0.06, h * 1.04, hip - 0.025, shade(cloth, 0.6))
         pen.polygon([(-0.09, top - 0.012), (0, top + 0.06), (0.09, top - 0.012)], dark)
     elif garment == "dress":
@@ -186,7 +203,9 @@ Arm: TypeAlias = tuple[tuple[float, float], tuple[float, float], tuple[float, fl
 def _arm_lines(actor: Actor, frame: _Frame) -> list[Arm]:
     """Shoulder, elbow and hand of both arms."""
     s, top, low = frame.shoulder_u * 0.93, frame.shoulder_v + 0.035, frame.hip_v
-    down: list[Arm] = [((k * s, top), (k * (s + 0.035), top + 0.15), (k * (s + 0.045), low + 0.02)) for k in (-1, 1)]
+    down: list[Arm] = [
+        ((k * s, top), (k * (s + 0.035), top + 0.15), (k * (s + 0.045), low + 0.02)) for k in (-1, 1)
+    ]
     if actor.activity == "waving":
         down[1] = ((s, top), (s + 0.11, top + 0.03), (s + 0.17, top - 0.17))
     elif actor.activity == "walking":

@@ -131,7 +131,12 @@ def _shading(pen: Pen, person: Person, face: Face) -> None:
         for side in (-1.0, 1.0):
             inner, outer = (face.u(side * 0.26), 0.33), (face.u(side * 0.42), 0.56)
             pen.limb(inner, outer, 0.022, wrinkle)
-            pen.limb((face.u(side * 0.24), face.eye_v + 0.17), (face.u(side * 0.46), face.eye_v + 0.19), 0.016, wrinkle)
+            pen.limb(
+                (face.u(side * 0.24), face.eye_v + 0.17),
+                (face.u(side * 0.46), face.eye_v + 0.19),
+                0.016,
+                wrinkle,
+            )
         for row in (-0.58, -0.48):
             pen.limb((face.u(-0.3), row), (face.u(0.3), row), 0.018, wrinkle)
     mole = person.mole_u * 0.5
@@ -170,7 +175,9 @@ def _nose(pen: Pen, person: Person, face: Face) -> None:
     half = 0.1 + 0.035 * person.nose_width
     bridge = (face.u(0.0), face.eye_v + 0.05)
     lean = 0.5 if face.shift >= 0 else -0.5
-    pen.polygon([bridge, (tip + half * lean, face.nose_v - 0.03), (tip - half * lean, face.nose_v)], shade(skin, 0.86))
+    pen.polygon(
+        [bridge, (tip + half * lean, face.nose_v - 0.03), (tip - half * lean, face.nose_v)], shade(skin, 0.86)
+    )
     pen.ellipse(tip, face.nose_v, half, 0.075, shade(skin, 0.9))
     pen.ellipse(tip - half * 0.2, face.nose_v - 0.035, half * 0.45, 0.035, shade(skin, 1.18), 0.8)
     for side in (-0.5, 0.5):
@@ -192,7 +199,10 @@ def _mouth(pen: Pen, person: Person, face: Face, expression: str) -> None:
     if expression == "laughing":
         low = [(middle + half * 0.6, v + 0.14), (middle, v + 0.2), (middle - half * 0.6, v + 0.14)]
         pen.blob([ends[0], (middle, v - 0.02), ends[1], *low], (96, 26, 30))
-        pen.polygon([(middle - half * 0.7, v - 0.03), (middle + half * 0.7, v - 0.03), (middle, v + 0.06)], (248, 246, 240))
+        pen.polygon(
+            [(middle - half * 0.7, v - 0.03), (middle + half * 0.7, v - 0.03), (middle, v + 0.06)],
+            (248, 246, 240),
+        )
     points = [ends[0], (middle - half * 0.5, v + curve * 0.3), (middle, v + curve * 0.55)]
     points += [(middle + half * 0.5, v + curve * 0.3), ends[1]]
     if expression != "laughing":
@@ -208,14 +218,29 @@ def _beard(pen: Pen, person: Person, face: Face) -> None:
     if person.beard_style == "full":
         right = [(w * 0.93, 0.1), (w * 0.72, 0.28), (w * 0.42, v - 0.16)]
         low = [(w * 0.9, 0.5), (w * 0.6, 0.95), (0.0, 1.16)]
-        upper = [(u + turn, q) for u, q in right] + [(m, v - 0.12)] + [(-u + turn, q) for u, q in reversed(right)]
-        lower = [(-u + turn, q) for u, q in low[:2]] + [(turn, low[2][1])] + [(u + turn, q) for u, q in reversed(low[:2])]
+        upper = (
+            [(u + turn, q) for u, q in right] + [(m, v - 0.12)] + [(-u + turn, q) for u, q in reversed(right)]
+        )
+        lower = (
+            [(-u + turn, q) for u, q in low[:2]]
+            + [(turn, low[2][1])]
+            + [(u + turn, q) for u, q in reversed(low[:2])]
+        )
         pen.polygon(pen.curve_points(upper + lower), hair)
     if person.beard_style in ("goatee",):
-        pen.blob([(m - 0.2, v + 0.08), (m, v + 0.12), (m + 0.2, v + 0.08), (m + 0.16, 1.06), (m - 0.16, 1.06)], hair)
+        pen.blob(
+            [(m - 0.2, v + 0.08), (m, v + 0.12), (m + 0.2, v + 0.08), (m + 0.16, 1.06), (m - 0.16, 1.06)],
+            hair,
+        )
     wide = face.mouth_half * 1.05
     pen.blob(
-        [(m - wide, v - 0.01), (m - wide * 0.4, v - 0.15), (m, v - 0.12), (m + wide * 0.4, v - 0.15), (m + wide, v - 0.01)]
+        [
+            (m - wide, v - 0.01),
+            (m - wide * 0.4, v - 0.15),
+            (m, v - 0.12),
+            (m + wide * 0.4, v - 0.15),
+            (m + wide, v - 0.01),
+        ]
         + [(m, v - 0.045)],
         hair,
     )
@@ -227,17 +252,33 @@ def _hair_behind(pen: Pen, person: Person, face: Face) -> None:
     wide = w * (1.16 + 0.06 * person.hair_volume)
     if style == "long":
         length = 1.55 + 0.2 * person.hair_volume
-        pen.blob([(0, -1.2), (wide, -0.5), (wide * 1.08, 0.7), (wide * 0.9, length), (0, 1.2), (-wide * 0.9, length)]
-                 + [(-wide * 1.08, 0.7), (-wide, -0.5)], hair)
+        pen.blob(
+            [
+                (0, -1.2),
+                (wide, -0.5),
+                (wide * 1.08, 0.7),
+                (wide * 0.9, length),
+                (0, 1.2),
+                (-wide * 0.9, length),
+            ]
+            + [(-wide * 1.08, 0.7), (-wide, -0.5)],
+            hair,
+        )
     elif style == "bob":
-        pen.blob([(0, -1.2), (wide, -0.5), (wide * 1.08, 0.45), (wide * 0.8, 0.85), (-wide * 0.8, 0.85)]
-                 + [(-wide * 1.08, 0.45), (-wide, -0.5)], hair)
+        pen.blob(
+            [(0, -1.2), (wide, -0.5), (wide * 1.08, 0.45), (wide * 0.8, 0.85), (-wide * 0.8, 0.85)]
+            + [(-wide * 1.08, 0.45), (-wide, -0.5)],
+            hair,
+        )
     elif style == "bun":
         pen.ellipse(-face.shift * 0.4, -1.22, 0.4, 0.38, hair)
     elif style == "ponytail":
         side = -1.0 if face.shift > 0 else 1.0
-        pen.blob([(side * w * 0.5, -0.9), (side * w * 1.45, -0.7), (side * w * 1.5, 0.5), (side * w * 1.1, 1.1)]
-                 + [(side * w * 0.9, 0.2)], hair)
+        pen.blob(
+            [(side * w * 0.5, -0.9), (side * w * 1.45, -0.7), (side * w * 1.5, 0.5), (side * w * 1.1, 1.1)]
+            + [(side * w * 0.9, 0.2)],
+            hair,
+        )
     elif style == "curly":
         r = 0.4 + 0.05 * person.hair_volume
         for angle in np.linspace(-2.3, 2.3, 9):
@@ -254,13 +295,26 @@ def _hair_front(pen: Pen, person: Person, face: Face) -> None:
     low = -0.5 + 0.1 * person.fringe
     side_low = {"short": -0.12, "spiky": -0.2, "curly": -0.05, "long": 0.35, "bob": 0.3}.get(style, -0.05)
     crown = -1.16 - 0.05 * person.hair_volume
-    cap = [(-w * 1.04, side_low), (-w * 1.08, -0.55), (-w * 0.6, crown + 0.08), (0, crown), (w * 0.6, crown + 0.08)]
+    cap = [
+        (-w * 1.04, side_low),
+        (-w * 1.08, -0.55),
+        (-w * 0.6, crown + 0.08),
+        (0, crown),
+        (w * 0.6, crown + 0.08),
+    ]
     cap += [(w * 1.08, -0.55), (w * 1.04, side_low), (w * 0.88, -0.3), (w * 0.55 + part * 0.4, low)]
     cap += [(part, low - 0.14), (-w * 0.55 + part * 0.4, low + 0.04), (-w * 0.88, -0.3)]
     pen.blob(cap, hair)
     if style == "spiky":
         for k in np.linspace(-0.8, 0.8, 6):
-            pen.polygon([(k * w - 0.2, -0.85), (k * w * 1.15, -1.42 - 0.06 * person.hair_volume), (k * w + 0.2, -0.85)], hair)
+            pen.polygon(
+                [
+                    (k * w - 0.2, -0.85),
+                    (k * w * 1.15, -1.42 - 0.06 * person.hair_volume),
+                    (k * w + 0.2, -0.85),
+                ],
+                hair,
+            )
     if style == "curly":
         for k in np.linspace(-0.85, 0.85, 6):
             pen.ellipse(k * w, -0.86 + 0.25 * k * k, 0.27, 0.25, hair)
@@ -270,16 +324,29 @@ def _hair_front(pen: Pen, person: Person, face: Face) -> None:
 def _glasses(pen: Pen, person: Person, face: Face) -> None:
     if not person.glasses:
         return
-    dark: Color = (24, 24, 28) if person.glasses_tone < 0 else (130, 40, 40) if person.glasses_tone < 0.5 else (40, 60, 130)
+    dark: Color = (
+        (24, 24, 28)
+        if person.glasses_tone < 0
+        else (130, 40, 40)
+        if person.glasses_tone < 0.5
+        else (40, 60, 130)
+    )
     thick, ru, rv = 0.04, 0.29 * face.squeeze, 0.27
     for side in (-1.0, 1.0):
         u, v = face.u(side * face.eye_u), face.eye_v + 0.02
         if person.glasses_style == "round":
             ring = pen.ellipse_points(u, v, ru, rv)
         else:
-            ring = np.array([(u - ru, v - rv * 0.8), (u + ru, v - rv * 0.8), (u + ru * 0.9, v + rv * 0.8)]
-                            + [(u - ru * 0.9, v + rv * 0.8)])
+            ring = np.array(
+                [(u - ru, v - rv * 0.8), (u + ru, v - rv * 0.8), (u + ru * 0.9, v + rv * 0.8)]
+                + [(u - ru * 0.9, v + rv * 0.8)]
+            )
         pen.polygon(ring, (225, 240, 250), 0.18)
         pen.ring(ring, thick * 2, dark)
         pen.limb((u + side * ru, v), (side * face.half_width * 0.98, v - 0.03), thick * 0.8, dark)
-    pen.limb((face.u(-face.eye_u) + ru * 0.9, face.eye_v), (face.u(face.eye_u) - ru * 0.9, face.eye_v), thick * 0.8, dark)
+    pen.limb(
+        (face.u(-face.eye_u) + ru * 0.9, face.eye_v),
+        (face.u(face.eye_u) - ru * 0.9, face.eye_v),
+        thick * 0.8,
+        dark,
+    )

@@ -28,7 +28,13 @@ BEARDS = ("none", "full", "goatee", "moustache")
 GLASSES = ("none", "round", "square")
 EYE_COLORS: tuple[Color, ...] = ((70, 44, 24), (62, 110, 170), (70, 130, 80), (120, 125, 130), (140, 95, 40))
 # From light to dark; an identity lies anywhere on the line through them.
-_SKIN_RAMP: tuple[Color, ...] = ((252, 224, 200), (236, 192, 158), (204, 152, 112), (150, 100, 68), (96, 62, 44))
+_SKIN_RAMP: tuple[Color, ...] = (
+    (252, 224, 200),
+    (236, 192, 158),
+    (204, 152, 112),
+    (150, 100, 68),
+    (96, 62, 44),
+)
 IDENTITY_DIM = 51
 
 

@@ -53,7 +53,9 @@ def _kitchen(pen: Pen, scene: Scene, rng: np.random.Generator) -> None:
     pen.rect(u - 0.07, h - 0.25, u + 0.07, h - 0.18, (184, 188, 194))
     pen.limb((u - 0.1, h - 0.23), (u + 0.1, h - 0.23), 0.008, (70, 70, 74))
     hood = float(rng.uniform(0.1, 0.9)) * wide
-    pen.polygon([(hood - 0.06, -0.1), (hood + 0.06, -0.1), (hood + 0.14, 0.16), (hood - 0.14, 0.16)], (206, 208, 212))
+    pen.polygon(
+        [(hood - 0.06, -0.1), (hood + 0.06, -0.1), (hood + 0.14, 0.16), (hood - 0.14, 0.16)], (206, 208, 212)
+    )
 
 
 def _living_room(pen: Pen, scene: Scene, rng: np.random.Generator) -> None:
@@ -66,7 +68,16 @@ def _living_room(pen: Pen, scene: Scene, rng: np.random.Generator) -> None:
         pen.ellipse(u, 0.17, 0.05, 0.035, vary(rng, (110, 160, 150), 0.3))
     sofa = vary(rng, (112, 124, 152), 0.15)
     u, half = float(rng.uniform(0.3, 0.7)) * wide, 0.42
-    pen.blob([(u - half, h - 0.15), (u, h - 0.19), (u + half, h - 0.15), (u + half, h + 0.02), (u - half, h + 0.02)], sofa)
+    pen.blob(
+        [
+            (u - half, h - 0.15),
+            (u, h - 0.19),
+            (u + half, h - 0.15),
+            (u + half, h + 0.02),
+            (u - half, h + 0.02),
+        ],
+        sofa,
+    )
     pen.rect(u - half, h - 0.04, u + half, h + 0.09, shade(sofa, 0.88))
     for side in (-1, 1):
         pen.ellipse(u + side * half, h + 0.0, 0.07, 0.1, shade(sofa, 0.8))
@@ -74,7 +85,10 @@ def _living_room(pen: Pen, scene: Scene, rng: np.random.Generator) -> None:
     lamp = float(rng.uniform(0.05, 0.95)) * wide
     pen.limb((lamp, h + 0.05), (lamp, h - 0.3), 0.007, (80, 70, 60))
     shade_color: Color = (252, 232, 170)
-    pen.polygon([(lamp - 0.05, h - 0.42), (lamp + 0.05, h - 0.42), (lamp + 0.08, h - 0.3), (lamp - 0.08, h - 0.3)], shade_color)
+    pen.polygon(
+        [(lamp - 0.05, h - 0.42), (lamp + 0.05, h - 0.42), (lamp + 0.08, h - 0.3), (lamp - 0.08, h - 0.3)],
+        shade_color,
+    )
 
 
 def _bedroom(pen: Pen, scene: Scene, rng: np.random.Generator) -> None:
@@ -82,12 +96,26 @@ def _bedroom(pen: Pen, scene: Scene, rng: np.random.Generator) -> None:
     _room(pen, scene, vary(rng, (186, 214, 218)), vary(rng, (214, 196, 168)))
     _window(pen, scene, float(rng.uniform(0.15, 0.85)) * wide, 0.08, 0.12)
     u, half = float(rng.uniform(0.35, 0.65)) * wide, 0.4
-    pen.blob([(u - half, h - 0.2), (u, h - 0.28), (u + half, h - 0.2), (u + half, h + 0.1), (u - half, h + 0.1)], (140, 96, 62))
+    pen.blob(
+        [(u - half, h - 0.2), (u, h - 0.28), (u + half, h - 0.2), (u + half, h + 0.1), (u - half, h + 0.1)],
+        (140, 96, 62),
+    )
     for side in (-0.5, 0.5):
         pen.ellipse(u + side * half, h - 0.07, 0.16, 0.065, (250, 248, 244))
     cover = vary(rng, (150, 130, 190), 0.15)
-    pen.polygon([(u - half, h - 0.03), (u + half, h - 0.03), (u + half * 1.15, h + 0.2), (u - half * 1.15, h + 0.2)], cover)
-    pen.polygon([(u - half, h - 0.03), (u + half, h - 0.03), (u + half * 1.03, h + 0.03), (u - half * 1.03, h + 0.03)], shade(cover, 1.4))
+    pen.polygon(
+        [(u - half, h - 0.03), (u + half, h - 0.03), (u + half * 1.15, h + 0.2), (u - half * 1.15, h + 0.2)],
+        cover,
+    )
+    pen.polygon(
+        [
+            (u - half, h - 0.03),
+            (u + half, h - 0.03),
+            (u + half * 1.03, h + 0.03),
+            (u - half * 1.03, h + 0.03),
+        ],
+        shade(cover, 1.4),
+    )
     stand = u + half + 0.12
     pen.rect(stand - 0.07, h - 0.04, stand + 0.07, h + 0.1, (160, 116, 78))
     pen.ellipse(stand, h - 0.1, 0.05, 0.05, (255, 236, 176))
@@ -104,10 +132,17 @@ def _cafe(pen: Pen, scene: Scene, rng: np.random.Generator) -> None:
     u = float(rng.uniform(0.25, 0.75)) * wide
     pen.rect(u - 0.2, 0.08, u + 0.2, 0.3, (44, 52, 50))
     for row in range(4):
-        pen.limb((u - 0.15, 0.12 + row * 0.045), (u - 0.15 + float(rng.uniform(0.1, 0.28)), 0.12 + row * 0.045), 0.006, (224, 226, 220))
+        pen.limb(
+            (u - 0.15, 0.12 + row * 0.045),
+            (u - 0.15 + float(rng.uniform(0.1, 0.28)), 0.12 + row * 0.045),
+            0.006,
+            (224, 226, 220),
+        )
     for x in np.linspace(0.12, 0.88, 3) * wide:
         pen.limb((x, -0.1), (x, 0.03), 0.004, (40, 36, 34))
-        pen.polygon([(x - 0.025, 0.03), (x + 0.025, 0.03), (x + 0.055, 0.075), (x - 0.055, 0.075)], (60, 60, 58))
+        pen.polygon(
+            [(x - 0.025, 0.03), (x + 0.025, 0.03), (x + 0.055, 0.075), (x - 0.055, 0.075)], (60, 60, 58)
+        )
         pen.ellipse(x, 0.085, 0.024, 0.02, (255, 238, 176))
     for x in rng.uniform(0.1, 0.9, 2) * wide:
         pen.ellipse(float(x), h + 0.02, 0.16, 0.035, (222, 196, 156))

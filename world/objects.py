@@ -50,7 +50,9 @@ def _pattern(pen: Pen, item: Item, low: Points, high: Points) -> None:
     elif item.pattern == "dotted":
         for i, v in enumerate(rows):
             for u in columns:
-                pen.ellipse(float(u) + (step * 0.5 if i % 2 else 0), float(v), step * 0.26, step * 0.26, second)
+                pen.ellipse(
+                    float(u) + (step * 0.5 if i % 2 else 0), float(v), step * 0.26, step * 0.26, second
+                )
     elif item.pattern == "checked":
         for i, v in enumerate(rows):
             for j, u in enumerate(columns):
@@ -60,7 +62,9 @@ def _pattern(pen: Pen, item: Item, low: Points, high: Points) -> None:
     else:
         middle = (low + high) / 2
         angle = np.arange(10) * np.pi / 5 - np.pi / 2
-        radius = np.where(np.arange(10) % 2 == 0, 1.0, 0.42) * min(high - low) * (0.4 + 0.06 * item.pattern_scale)
+        radius = (
+            np.where(np.arange(10) % 2 == 0, 1.0, 0.42) * min(high - low) * (0.4 + 0.06 * item.pattern_scale)
+        )
         pen.polygon(np.stack([np.cos(angle), np.sin(angle)], axis=1) * radius[:, None] + middle, second)
 
 
@@ -79,7 +83,14 @@ def _backpack(pen: Pen, item: Item) -> None:
     pen.line([(-0.1, -0.88), (-0.08, -1.0), (0.08, -1.0), (0.1, -0.88)], 0.035, trim)
     for side in (-1, 1):
         pen.limb((side * wide * 0.98, -0.65), (side * wide * 1.12, -0.12), 0.06, trim)
-    body = [(-wide, -0.1), (-wide, -0.66), (-wide * 0.6, -0.93), (wide * 0.6, -0.93), (wide, -0.66), (wide, -0.1)]
+    body = [
+        (-wide, -0.1),
+        (-wide, -0.66),
+        (-wide * 0.6, -0.93),
+        (wide * 0.6, -0.93),
+        (wide, -0.66),
+        (wide, -0.1),
+    ]
     _patterned(pen, item, pen.curve_points([*body, (wide * 0.8, 0.0), (-wide * 0.8, 0.0)]))
     pen.rect(-wide * 0.66, -0.4, wide * 0.66, -0.08, trim)
     pen.limb((-wide * 0.6, -0.33), (wide * 0.6, -0.33), 0.018, shade(trim, 0.6))
@@ -111,7 +122,13 @@ def _bicycle(pen: Pen, item: Item) -> None:
         second = COLORS[item.second_color]
         for t in np.linspace(0.15, 0.85, 5):
             for start, end in (tubes[3], tubes[4]):
-                pen.ellipse(start[0] + (end[0] - start[0]) * t, start[1] + (end[1] - start[1]) * t, 0.045, 0.045, second)
+                pen.ellipse(
+                    start[0] + (end[0] - start[0]) * t,
+                    start[1] + (end[1] - start[1]) * t,
+                    0.045,
+                    0.045,
+                    second,
+                )
     pen.limb((-0.32, -0.83), (-0.1, -0.83), 0.045, (46, 34, 30))
     pen.line([(0.34, -0.82), (0.3, -0.95), (0.44, -0.99)], 0.035, (60, 60, 66))
     pen.ellipse(crank[0], crank[1], 0.09, 0.09, (84, 84, 90))
@@ -161,7 +178,9 @@ def _toy_car(pen: Pen, item: Item) -> None:
     tall = 0.06 * item.shape[0]
     cabin = [(-0.34, -0.45), (-0.22, -0.72 - tall), (0.2, -0.72 - tall), (0.36, -0.45)]
     pen.polygon(cabin, shade(_main(item), 0.88))
-    pen.polygon([(-0.26, -0.46), (-0.18, -0.66 - tall), (-0.02, -0.66 - tall), (-0.02, -0.46)], (196, 226, 240))
+    pen.polygon(
+        [(-0.26, -0.46), (-0.18, -0.66 - tall), (-0.02, -0.66 - tall), (-0.02, -0.46)], (196, 226, 240)
+    )
     pen.polygon([(0.03, -0.46), (0.03, -0.66 - tall), (0.17, -0.66 - tall), (0.28, -0.46)], (196, 226, 240))
     hull = [(-0.62, -0.2), (-0.6, -0.42), (-0.3, -0.48), (0.35, -0.48), (0.62, -0.38), (0.64, -0.18)]
     _patterned(pen, item, np.array(hull))

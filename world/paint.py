@@ -78,7 +78,9 @@ class Surface:
         x1, y1 = min(int(x_high >> _SHIFT) + 2, width), min(int(y_high >> _SHIFT) + 2, height)
         region = self.pixels[y0:y1, x0:x1]
         painted = region.copy()
-        cv2.fillPoly(painted, [corners - np.array([x0, y0], np.int32) * (1 << _SHIFT)], color, cv2.LINE_AA, _SHIFT)
+        cv2.fillPoly(
+            painted, [corners - np.array([x0, y0], np.int32) * (1 << _SHIFT)], color, cv2.LINE_AA, _SHIFT
+        )
         cv2.addWeighted(painted, alpha, region, 1 - alpha, 0, dst=region)
 
     def gradient(self, box: Box, top: Color, bottom: Color) -> None:
@@ -215,7 +217,9 @@ class Pen:
         (a, b), (c, d) = self.matrix.tolist()
         return length * math.sqrt(abs(a * d - b * c)) * self.surface.detail
 
-    def polygon(self, points: Sequence[tuple[float, float]] | Points, color: Color, alpha: float = 1.0) -> None:
+    def polygon(
+        self, points: Sequence[tuple[float, float]] | Points, color: Color, alpha: float = 1.0
+    ) -> None:
         """A closed polygon through local points."""
         self.surface.fill(self.map(np.asarray(points, float)), color, alpha)
 
@@ -266,7 +270,9 @@ class Pen:
         length = math.hypot(du, dv) or 1.0
         along, across = (du / length, dv / length), (-dv / length, du / length)
         cap = _half_circle(_corners(self.pixels(radius)) // 2 + 1) @ np.array([along, across])
-        outline = np.concatenate([cap * radius + start, cap * -(radius if end_radius is None else end_radius) + end])
+        outline = np.concatenate(
+            [cap * radius + start, cap * -(radius if end_radius is None else end_radius) + end]
+        )
         self.surface.fill(self.map(outline), color, alpha)
 
     def line(self, points: Sequence[tuple[float, float]], radius: float, color: Color) -> None:

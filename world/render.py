@@ -83,7 +83,13 @@ def _weather(pen: Pen, scene: Scene, rng: np.random.Generator) -> None:
             pen.ellipse(float(u) * wide, float(v), 0.005, 0.005, (255, 255, 255))
     elif scene.weather == "rain":
         for u, v in rng.uniform(0, 1, (40, 2)):
-            pen.limb((float(u) * wide, float(v)), (float(u) * wide - 0.012, float(v) + 0.045), 0.0014, (214, 224, 236), alpha=0.6)
+            pen.limb(
+                (float(u) * wide, float(v)),
+                (float(u) * wide - 0.012, float(v) + 0.045),
+                0.0014,
+                (214, 224, 236),
+                alpha=0.6,
+            )
     elif scene.weather == "fog":
         pen.rect(-1, -0.2, wide + 1, 1.2, (212, 216, 220), 0.14)
 

@@ -112,7 +112,9 @@ def sample_scene(
         camera=_sample_camera(rng),
     )
     if people is None:
-        people = [sample_person(rng) for _ in range(int(rng.choice([0, 1, 2, 3], p=[0.14, 0.44, 0.28, 0.14])))]
+        people = [
+            sample_person(rng) for _ in range(int(rng.choice([0, 1, 2, 3], p=[0.14, 0.44, 0.28, 0.14])))
+        ]
     if items is None:
         most = 2 if len(people) < 2 else 1
         items = [sample_item(rng) for _ in range(int(rng.integers(0 if people else 1, most + 1)))]
@@ -186,7 +188,10 @@ def _person_actor(
     garments = GARMENTS if person.sex == "female" else GARMENTS[:4]
     activity = _activity(rng, close, item)
     size = rng.uniform(0.62, 0.86) if not close else rng.uniform(1.0, 1.75)
-    size = min(size * (0.93 if person.age == "child" and not close else 1.0), width / (0.82 if activity == "riding" else 0.46))
+    size = min(
+        size * (0.93 if person.age == "child" and not close else 1.0),
+        width / (0.82 if activity == "riding" else 0.46),
+    )
     base = rng.uniform(0.88, 0.97) if not close else rng.uniform(0.1, 0.16) + size
     return Actor(
         entity=person,
@@ -226,16 +231,25 @@ def _carried_actor(rng: np.random.Generator, person: Actor, item: Item) -> Actor
         size = person.size * _ITEM_SIZE["bicycle"]
         person.base -= 0.07 * person.size
         return Actor(
-            item, person.x, person.base + 0.07 * person.size, size, flip=person.flip, carried_by=person.entity.key
+            item,
+            person.x,
+            person.base + 0.07 * person.size,
+            size,
+            flip=person.flip,
+            carried_by=person.entity.key,
         )
-    part, lift, aside = {"umbrella": (0.62, 0.5, 0.09), "guitar": (0.38, 0.29, 0.0)}.get(item.category, (0.24, 0.44, 0.0))
+    part, lift, aside = {"umbrella": (0.62, 0.5, 0.09), "guitar": (0.38, 0.29, 0.0)}.get(
+        item.category, (0.24, 0.44, 0.0)
+    )
     size = person.size * part
     base = person.base - person.size * lift
     x = person.x + person.size * (-aside if person.flip else aside)
     return Actor(item, float(x), float(base), float(size), flip=person.flip, carried_by=person.entity.key)
 
 
-def _item_actor(rng: np.random.Generator, item: Item, x: float, width: float, close: bool, alone: bool) -> Actor:
+def _item_actor(
+    rng: np.random.Generator, item: Item, x: float, width: float, close: bool, alone: bool
+) -> Actor:
     part = _ITEM_SIZE.get(item.category, _DEFAULT_ITEM_SIZE)
     size = part * rng.uniform(0.75, 1.1) * (1.25 if alone else 0.9)
     if close:
