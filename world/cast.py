@@ -27,7 +27,8 @@ class Cast:
 
     people: dict[str, Person]  # by concept name
     items: dict[str, Item]  # by concept name: two pets, then two things
-    sibling: Person  # of one of `people`, and no concept
+    sibling: Person  # nearly the same as one of `people`, and no concept
+    sibling_of: str  # the name of that one
     friends: tuple[Person, ...]  # no concepts either, but not strangers
     lookalikes: tuple[Item, ...]  # same category and main colour as one of `items`
 
@@ -57,11 +58,13 @@ def sample_cast(rng: np.random.Generator) -> Cast:
     people = [sample_person(rng, age, sex) for age, sex in _ROLES]
     pets = [sample_item(rng, category) for category in _some(rng, PETS, 2)]
     things = [sample_item(rng, category) for category in _some(rng, THINGS, 2)]
-    pet_names = _some(rng, _PET_NAMES, 2)
+    names, pet_names = _person_names(rng, people), _some(rng, _PET_NAMES, 2)
+    alike = int(rng.integers(len(people)))
     return Cast(
-        people=dict(zip(_person_names(rng, people), people, strict=True)),
+        people=dict(zip(names, people, strict=True)),
         items=dict(zip([*pet_names, *(_thing_name(t) for t in things)], [*pets, *things], strict=True)),
-        sibling=sample_sibling(people[int(rng.integers(len(people)))], rng),
+        sibling=sample_sibling(people[alike], rng),
+        sibling_of=names[alike],
         friends=tuple(sample_person(rng) for _ in range(_FRIENDS)),
         lookalikes=tuple(sample_lookalike(i, rng) for i in [*pets, *things] for _ in range(_LOOKALIKES)),
     )

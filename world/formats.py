@@ -48,8 +48,8 @@ def stored(upright: NDArray[np.uint8], orientation: int) -> Image.Image:
     return image if transposition is None else image.transpose(transposition)
 
 
-def encode(image: Image.Image, format: str, exif: Image.Exif, quality: int = 90) -> bytes:
-    """Return the bytes of a file: `image` as stored, in `format` (a key of EXTENSIONS), with its EXIF block.
+def encode(image: Image.Image, format: str, exif: Image.Exif | None, quality: int = 90) -> bytes:
+    """Return the bytes of a file: `image` as stored, in `format` (a key of EXTENSIONS), with its EXIF block if it has one.
 
     HEIC holds the turn twice, as phones write it: in `exif` and as the container's own transformation, which
     readers apply by themselves. Fixed library versions give the same bytes for the same arguments.
@@ -59,5 +59,5 @@ def encode(image: Image.Image, format: str, exif: Image.Exif, quality: int = 90)
         settings["quality"] = quality
     buffer = io.BytesIO()
     # As bytes: of an Exif object Pillow's TIFF writer drops the nested IFDs, and pillow_heif misses the orientation.
-    image.save(buffer, format, exif=exif.tobytes(), **settings)
+    image.save(buffer, format, exif=b"" if exif is None else exif.tobytes(), **settings)
     return buffer.getvalue()

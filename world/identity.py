@@ -176,7 +176,7 @@ def sample_person(rng: np.random.Generator, age: str | None = None, sex: str | N
 
 
 def sample_sibling(person: Person, rng: np.random.Generator) -> Person:
-    """Nearly the same identity: colours and age stay, the shape of the face differs a little, one habit changes."""
+    """Nearly the same identity: colours and age stay, the face differs a little, one habit changes."""
     changed: dict[str, object] = {
         name: float(np.clip(getattr(person, name) + rng.normal(0, 0.35), -1, 1)) for name in _CONTINUOUS
     }

@@ -1,14 +1,15 @@
 """Antialiased painting of polygons in photo units, on pixels or on an identity mask.
 
-What lives here: surfaces and the pen that figures are drawn with. What does not: any knowledge of what is drawn.
+What lives here: surfaces and the pen to draw with. What does not: any knowledge of what is drawn.
 
-A photo is 1 high and `aspect` wide, y pointing down. Every shape is a polygon, so the same drawing code yields
-pixels, masks and exact bounds at any size and for any part of the photo.
+A photo is 1 high and `aspect` wide, y pointing down. Every shape is a polygon, so the same drawing code
+yields pixels, masks and exact bounds at any size and for any part of the photo.
 """
 
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -277,5 +278,5 @@ class Pen:
 
     def line(self, points: Sequence[tuple[float, float]], radius: float, color: Color) -> None:
         """A polyline with round joints."""
-        for start, end in zip(points, points[1:], strict=False):
+        for start, end in itertools.pairwise(points):
             self.limb(start, end, radius, color)

@@ -8,11 +8,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .animals import draw_pet
-from .bodies import body_pen, draw_person, draw_seat
-from .indoors import draw_indoors
-from .objects import draw_thing
-from .outdoors import draw_outdoors
+from .drawing.animals import draw_pet
+from .drawing.bodies import body_pen, draw_person, draw_seat
+from .drawing.indoors import draw_indoors
+from .drawing.objects import draw_thing
+from .drawing.outdoors import draw_outdoors
 from .paint import Box, Pen, Surface
 from .scene import INDOORS, Actor, Scene
 from .things import Item
@@ -102,7 +102,7 @@ def _tint(pixels: Image, daytime: str) -> Image:
 
 @functools.cache
 def _grain() -> NDArray[np.int16]:
-    """A fixed tile of unit noise times 64: drawing fresh noise for each photo would cost more than the photo."""
+    """A fixed tile of unit noise times 64: fresh noise for each photo would cost more than the photo."""
     return np.asarray(np.random.default_rng(0).normal(0, 64, (1024, 1024, 3)), np.int16)
 
 

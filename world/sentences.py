@@ -29,12 +29,14 @@ NAMES = FEMALE_NAMES + MALE_NAMES
 PLACE_PHRASES = {
     "beach": "on the beach", "park": "in the park", "street": "on the street", "snow": "in the snow",
     "desert": "in the desert", "lake": "at the lake", "forest": "in the forest", "garden": "in the garden",
-    "kitchen": "in the kitchen", "living room": "in the living room", "bedroom": "in the bedroom", "cafe": "in the cafe",
+    "kitchen": "in the kitchen", "living room": "in the living room", "bedroom": "in the bedroom",
+    "cafe": "in the cafe",
 }  # fmt: skip
 WHERE_PHRASES = {"left": "on the left", "middle": "in the middle", "right": "on the right"}
 MATERIALS = {
-    "mug": "ceramic", "vase": "ceramic", "backpack": "fabric", "umbrella": "fabric", "ball": "rubber", "guitar": "wood",
-    "bicycle": "metal", "toy car": "metal", "teddy bear": "plush", "dog": "fur", "cat": "fur", "rabbit": "fur",
+    "mug": "ceramic", "vase": "ceramic", "backpack": "fabric", "umbrella": "fabric", "ball": "rubber",
+    "guitar": "wood", "bicycle": "metal", "toy car": "metal", "teddy bear": "plush",
+    "dog": "fur", "cat": "fur", "rabbit": "fur",
 }  # fmt: skip
 _TEXTURES = {
     "plain": "plain", "striped": "striped", "dotted": "dotted", "checked": "checked",
@@ -45,7 +47,8 @@ _PATTERN_PHRASES = {
     "spotted": "{} spots", "patched": "{} patches",
 }  # fmt: skip
 _TRIMS = {
-    "mug": "handle", "vase": "flowers", "backpack": "pocket", "umbrella": "handle", "ball": "band", "guitar": "head",
+    "mug": "handle", "vase": "flowers", "backpack": "pocket", "umbrella": "handle", "ball": "band",
+    "guitar": "head",
     "bicycle": "wheels", "toy car": "wheels", "teddy bear": "bow",
 }  # fmt: skip
 _LARGE = 0.34  # of the photo's height: from here a thing counts as large, and as close to the camera
@@ -105,7 +108,7 @@ def phrase(entity: Person | Item) -> str:
 
 
 def look(entity: Person | Item) -> str:
-    """Everything that tells this entity from others of its kind: "a white mug with red stripes and a blue handle"."""
+    """What tells this entity from others of its kind: "a white mug with red stripes and a blue handle"."""
     if isinstance(entity, Person):
         return f"{phrase(entity)} with {_and([hair(entity), *_uniques(entity)])}"
     details = []
@@ -313,8 +316,8 @@ def _all_text() -> Iterator[str]:
         *THINGS,
     )
     yield from (*HAIR_STYLES["male"], *HAIR_STYLES["female"])
-    yield "a an the and with in on at wearing person man woman boy girl old hair head glasses beard freckles collar"
-    yield "nothing no yes large small close far away left middle right who is sks"
+    yield "a an the and with in on at wearing person man woman boy girl old hair head glasses beard freckles"
+    yield "collar nothing no yes large small close far away left middle right who is sks"
 
 
 VOCABULARY = tuple(

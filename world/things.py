@@ -73,8 +73,8 @@ class Item:
         return COATS if self.kind == "pet" else COLORS
 
     def vector(self) -> NDArray[np.float32]:
-        """The instance's look, float32 (ITEM_DIM,), each about in [-1, 1]; a plain item has no second colour."""
-        colors = tuple(COLORS) + ("gray",)
+        """The look, float32 (ITEM_DIM,), each about in [-1, 1]; a plain item has no second colour."""
+        colors = (*COLORS, "gray")
         plain = self.pattern == "plain"
         parts = [
             _one_hot(self.category, PETS + THINGS),

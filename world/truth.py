@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .bodies import face_points, head_pen
-from .heads import face_of
+from .drawing.bodies import face_points, head_pen
+from .drawing.proportions import face_of
 from .identity import Person
 from .paint import Box, Mask, Points
 from .render import draw_actor
@@ -66,7 +66,7 @@ def truth(scene: Scene) -> list[EntityTruth]:
 
 
 def _paint(scene: Scene, height: int) -> tuple[Mask, list[Box], list[int], list[bool]]:
-    """Paint the mask; per actor its bounds, the pixels it covered when drawn, and whether its face stayed visible."""
+    """The mask; per actor its bounds, the pixels it covered when drawn, whether its face stayed visible."""
     width = round(height * scene.aspect)
     mask = Mask((width, height), (0.0, 0.0, scene.aspect, 1.0))
     bounds: list[Box] = []

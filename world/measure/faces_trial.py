@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..bodies import face_points
+from ..drawing.bodies import face_points
 from ..identity import Person, sample_person, sample_sibling
 from ..paint import Box, Mask
 from ..render import jpeg, render

@@ -1,12 +1,12 @@
-"""Draws pets. The local frame stands on v = 0 and is about 1 high; pets look to the picture's right unless mirrored."""
+"""Draws pets. The local frame stands on v = 0 and is about 1 high; pets look to the right unless mirrored."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from .paint import Color, Pen, Points, shade
-from .scene import Actor
-from .things import COLORS, Item
+from ..paint import Color, Pen, Points, shade
+from ..scene import Actor
+from ..things import COLORS, Item
 
 
 def draw_pet(pen: Pen, actor: Actor) -> None:

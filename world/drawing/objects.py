@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from .paint import Color, Pen, Points, shade
-from .scene import Actor
-from .things import COLORS, Item
+from ..paint import Color, Pen, Points, shade
+from ..scene import Actor
+from ..things import COLORS, Item
 
 
 def draw_thing(pen: Pen, actor: Actor) -> None:

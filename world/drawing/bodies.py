@@ -9,11 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from .heads import draw_head, draw_head_from_behind, face_of
-from .identity import Person
-from .paint import Color, Pen, Points, Surface, mix, shade
-from .scene import Actor
-from .things import COLORS
+from ..identity import Person
+from ..paint import Color, Pen, Points, Surface, mix, shade
+from ..scene import Actor
+from ..things import COLORS
+from .heads import draw_head, draw_head_from_behind
+from .proportions import face_of
 
 TROUSERS: tuple[Color, ...] = ((52, 62, 92), (66, 66, 72), (122, 108, 88), (38, 44, 52))
 _SHOES: Color = (60, 48, 44)

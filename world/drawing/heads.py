@@ -1,84 +1,31 @@
 """Draws a head: the part of a person that an identity is told by.
 
-The local frame has its origin at the centre of the head and the unit of half its height: the chin is at v = 1,
-the crown at v = -1. `yaw` in [-1, 1] turns the face to the picture's right (positive) or left.
+The local frame has its origin at the centre of the head and the unit of half its height: the chin is at
+v = 1, the crown at v = -1. `yaw` in [-1, 1] turns the face to the picture's right (positive) or left.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
-from .identity import Person
-from .paint import Color, Pen, Points, mix, shade
-
-LANDMARKS = 5  # left eye, right eye, nose, left and right mouth corner, as they lie in the picture
-
-
-@dataclass(frozen=True)
-class Face:
-    """The proportions of a turned face, in head units: where each feature lies."""
-
-    half_width: float
-    shift: float  # how far the features move sideways with the yaw
-    squeeze: float  # how much narrower a turned face looks
-    eye_u: float
-    eye_v: float
-    nose_v: float
-    mouth_v: float
-    mouth_half: float
-
-    def u(self, offset: float) -> float:
-        """Where a feature lies that is `offset` from the middle of the face."""
-        return self.shift + offset * self.squeeze
-
-    def landmarks(self) -> Points:
-        """The five points, (5, 2), head units."""
-        left, right = self.u(-self.eye_u), self.u(self.eye_u)
-        nose = self.shift * 1.35
-        return np.array(
-            [
-                (left, self.eye_v),
-                (right, self.eye_v),
-                (nose, self.nose_v),
-                (self.u(-self.mouth_half), self.mouth_v),
-                (self.u(self.mouth_half), self.mouth_v),
-            ]
-        )
-
-
-def face_of(person: Person, yaw: float) -> Face:
-    """The proportions of `person`'s face, turned by `yaw`."""
-    young = person.age == "child"
-    half_width = 0.8 + 0.11 * person.face_width + (0.04 if young else 0.0)
-    eye_v = -0.04 + 0.07 * person.eye_height + (0.08 if young else 0.0)
-    nose_v = eye_v + 0.36 + 0.09 * person.nose_length - (0.06 if young else 0.0)
-    mouth_v = 0.58 + 0.06 * person.mouth_height
-    return Face(
-        half_width=half_width,
-        shift=yaw * 0.34,
-        squeeze=float(np.cos(yaw * 0.85)),
-        eye_u=0.35 + 0.055 * person.eye_spacing,
-        eye_v=eye_v,
-        nose_v=nose_v,
-        mouth_v=max(mouth_v, nose_v + 0.17),
-        mouth_half=0.27 + 0.075 * person.mouth_width,
-    )
+from ..identity import Person
+from ..paint import Color, Pen, Points, mix, shade
+from .hair import draw_beard, draw_hair_behind, draw_hair_front
+from .proportions import Face, face_of
 
 
 def draw_head(pen: Pen, person: Person, yaw: float, expression: str) -> None:
     """A head seen from the front, turned by `yaw`."""
     face = face_of(person, yaw)
-    _hair_behind(pen, person, face)
+    draw_hair_behind(pen, person, face)
     _ears(pen, person, face)
     outline = _outline(person, face)
     pen.blob(outline, person.skin)
     _shading(pen, person, face)
     _features(pen, person, face, expression)
-    _beard(pen, person, face)
+    draw_beard(pen, person, face)
     _mouth(pen, person, face, expression)
-    _hair_front(pen, person, face)
+    draw_hair_front(pen, person, face)
     _glasses(pen, person, face)
 
 
@@ -89,7 +36,7 @@ def draw_head_from_behind(pen: Pen, person: Person) -> None:
     bald = person.hair_style == "bald"
     pen.blob(_outline(person, face), person.skin if bald else person.hair_rgb)
     if not bald:
-        _hair_behind(pen, person, face)
+        draw_hair_behind(pen, person, face)
         w = face.half_width
         pen.ellipse(0, -0.12, w * 1.04, 0.95, person.hair_rgb)
         pen.ellipse(-0.2 * w, -0.45, w * 0.4, 0.3, shade(person.hair_rgb, 1.12), 0.5)
@@ -210,117 +157,6 @@ def _mouth(pen: Pen, person: Person, face: Face, expression: str) -> None:
     pen.line(points, 0.018, shade(lip, 0.6))
 
 
-def _beard(pen: Pen, person: Person, face: Face) -> None:
-    if not person.beard:
-        return
-    hair, w, turn = shade(person.hair_rgb, 0.9), face.half_width, face.shift * 0.35
-    m, v = face.u(0.0), face.mouth_v
-    if person.beard_style == "full":
-        right = [(w * 0.93, 0.1), (w * 0.72, 0.28), (w * 0.42, v - 0.16)]
-        low = [(w * 0.9, 0.5), (w * 0.6, 0.95), (0.0, 1.16)]
-        upper = (
-            [(u + turn, q) for u, q in right] + [(m, v - 0.12)] + [(-u + turn, q) for u, q in reversed(right)]
-        )
-        lower = (
-            [(-u + turn, q) for u, q in low[:2]]
-            + [(turn, low[2][1])]
-            + [(u + turn, q) for u, q in reversed(low[:2])]
-        )
-        pen.polygon(pen.curve_points(upper + lower), hair)
-    if person.beard_style in ("goatee",):
-        pen.blob(
-            [(m - 0.2, v + 0.08), (m, v + 0.12), (m + 0.2, v + 0.08), (m + 0.16, 1.06), (m - 0.16, 1.06)],
-            hair,
-        )
-    wide = face.mouth_half * 1.05
-    pen.blob(
-        [
-            (m - wide, v - 0.01),
-            (m - wide * 0.4, v - 0.15),
-            (m, v - 0.12),
-            (m + wide * 0.4, v - 0.15),
-            (m + wide, v - 0.01),
-        ]
-        + [(m, v - 0.045)],
-        hair,
-    )
-
-
-def _hair_behind(pen: Pen, person: Person, face: Face) -> None:
-    """What falls behind the face: long hair, a bun, a pony tail."""
-    style, hair, w = person.hair_style, shade(person.hair_rgb, 0.86), face.half_width
-    wide = w * (1.16 + 0.06 * person.hair_volume)
-    if style == "long":
-        length = 1.55 + 0.2 * person.hair_volume
-        pen.blob(
-            [
-                (0, -1.2),
-                (wide, -0.5),
-                (wide * 1.08, 0.7),
-                (wide * 0.9, length),
-                (0, 1.2),
-                (-wide * 0.9, length),
-            ]
-            + [(-wide * 1.08, 0.7), (-wide, -0.5)],
-            hair,
-        )
-    elif style == "bob":
-        pen.blob(
-            [(0, -1.2), (wide, -0.5), (wide * 1.08, 0.45), (wide * 0.8, 0.85), (-wide * 0.8, 0.85)]
-            + [(-wide * 1.08, 0.45), (-wide, -0.5)],
-            hair,
-        )
-    elif style == "bun":
-        pen.ellipse(-face.shift * 0.4, -1.22, 0.4, 0.38, hair)
-    elif style == "ponytail":
-        side = -1.0 if face.shift > 0 else 1.0
-        pen.blob(
-            [(side * w * 0.5, -0.9), (side * w * 1.45, -0.7), (side * w * 1.5, 0.5), (side * w * 1.1, 1.1)]
-            + [(side * w * 0.9, 0.2)],
-            hair,
-        )
-    elif style == "curly":
-        r = 0.4 + 0.05 * person.hair_volume
-        for angle in np.linspace(-2.3, 2.3, 9):
-            pen.ellipse(w * 1.02 * np.sin(angle), -0.28 - 0.72 * np.cos(angle), r, r, hair)
-
-
-def _hair_front(pen: Pen, person: Person, face: Face) -> None:
-    """The hairline over the forehead; `fringe` sets how low it comes."""
-    style, hair, w = person.hair_style, person.hair_rgb, face.half_width
-    if style == "bald":
-        pen.ellipse(-0.25 * w, -0.72, 0.2, 0.11, shade(person.skin, 1.3), 0.6)
-        return
-    part = face.shift * 0.5 + 0.12 * person.fringe
-    low = -0.5 + 0.1 * person.fringe
-    side_low = {"short": -0.12, "spiky": -0.2, "curly": -0.05, "long": 0.35, "bob": 0.3}.get(style, -0.05)
-    crown = -1.16 - 0.05 * person.hair_volume
-    cap = [
-        (-w * 1.04, side_low),
-        (-w * 1.08, -0.55),
-        (-w * 0.6, crown + 0.08),
-        (0, crown),
-        (w * 0.6, crown + 0.08),
-    ]
-    cap += [(w * 1.08, -0.55), (w * 1.04, side_low), (w * 0.88, -0.3), (w * 0.55 + part * 0.4, low)]
-    cap += [(part, low - 0.14), (-w * 0.55 + part * 0.4, low + 0.04), (-w * 0.88, -0.3)]
-    pen.blob(cap, hair)
-    if style == "spiky":
-        for k in np.linspace(-0.8, 0.8, 6):
-            pen.polygon(
-                [
-                    (k * w - 0.2, -0.85),
-                    (k * w * 1.15, -1.42 - 0.06 * person.hair_volume),
-                    (k * w + 0.2, -0.85),
-                ],
-                hair,
-            )
-    if style == "curly":
-        for k in np.linspace(-0.85, 0.85, 6):
-            pen.ellipse(k * w, -0.86 + 0.25 * k * k, 0.27, 0.25, hair)
-    pen.ellipse(-0.3 * w, -0.88, 0.26 * w, 0.1, shade(hair, 1.3), 0.45)
-
-
 def _glasses(pen: Pen, person: Person, face: Face) -> None:
     if not person.glasses:
         return
@@ -338,8 +174,12 @@ def _glasses(pen: Pen, person: Person, face: Face) -> None:
             ring = pen.ellipse_points(u, v, ru, rv)
         else:
             ring = np.array(
-                [(u - ru, v - rv * 0.8), (u + ru, v - rv * 0.8), (u + ru * 0.9, v + rv * 0.8)]
-                + [(u - ru * 0.9, v + rv * 0.8)]
+                [
+                    (u - ru, v - rv * 0.8),
+                    (u + ru, v - rv * 0.8),
+                    (u + ru * 0.9, v + rv * 0.8),
+                    (u - ru * 0.9, v + rv * 0.8),
+                ]
             )
         pen.polygon(ring, (225, 240, 250), 0.18)
         pen.ring(ring, thick * 2, dark)

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from .paint import Color, Pen, mix, shade
-from .scene import Scene
+from ..paint import Color, Pen, mix, shade
+from ..scene import Scene
 
 SKIES: dict[str, tuple[Color, Color]] = {
     "day": ((96, 168, 232), (200, 228, 246)),
@@ -31,6 +31,7 @@ def _lit(scene: Scene, color: Color) -> Color:
 
 
 def vary(rng: np.random.Generator, color: Color, by: float = 0.08) -> Color:
+    """The colour, brighter or darker by at most the part `by`: no two places look the same."""
     factor = 1 + rng.uniform(-by, by)
     return (min(color[0] * factor, 255), min(color[1] * factor, 255), min(color[2] * factor, 255))
 

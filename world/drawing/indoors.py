@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import numpy as np
 
+from ..paint import Color, Pen, shade
+from ..scene import Scene
 from .outdoors import SKIES, vary
-from .paint import Color, Pen, shade
-from .scene import Scene
 
 
 def draw_indoors(pen: Pen, scene: Scene, rng: np.random.Generator) -> None:
