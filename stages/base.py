@@ -6,10 +6,12 @@ is the pipeline's business and not known here.
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 import pyarrow as pa
+
+from ..schemas.tables import FAILURE
 
 
 class Stage(ABC):
@@ -51,6 +53,17 @@ class Stage(ABC):
     @abstractmethod
     def __call__(self, table: pa.Table) -> pa.Table:
         """Return `table` with the columns of `gives` added, row for row."""
+
+
+def with_failures(table: pa.Table, stage: str, reasons: Mapping[int, str]) -> pa.Table:
+    """Note in the column `failure` which rows `stage` could not do (row number -> plain words)."""
+    if not reasons:
+        return table
+    failures = table["failure"].to_pylist()
+    for row, reason in reasons.items():
+        failures[row] = {"stage": stage, "kind": "error", "reason": reason}
+    at = table.column_names.index("failure")
+    return table.set_column(at, table.schema.field(at), pa.array(failures, FAILURE))
 
 
 def check_chain(stages: Sequence[Stage | type[Stage]], first_schema: pa.Schema) -> list[str]:
