@@ -15,8 +15,26 @@ from .sentences import FEMALE_NAMES, MALE_NAMES
 from .things import PETS, THINGS, Item, sample_item, sample_lookalike
 
 #: Age and sex of the four people; None is drawn.
-_ROLES: tuple[tuple[str, str | None], ...] = (("adult", "female"), ("adult", "male"), ("child", None), ("old", None))
-_PET_NAMES = ("rex", "luna", "milo", "bella", "coco", "simba", "nala", "balu", "kira", "pepper", "mochi", "pixel")
+_ROLES: tuple[tuple[str, str | None], ...] = (
+    ("adult", "female"),
+    ("adult", "male"),
+    ("child", None),
+    ("old", None),
+)
+_PET_NAMES = (
+    "rex",
+    "luna",
+    "milo",
+    "bella",
+    "coco",
+    "simba",
+    "nala",
+    "balu",
+    "kira",
+    "pepper",
+    "mochi",
+    "pixel",
+)
 _FRIENDS = 3
 _LOOKALIKES = 3
 

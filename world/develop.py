@@ -38,7 +38,10 @@ class Developed:
 
 
 def develop(shot: Shot, folder: Path, names: Mapping[str, str]) -> Developed:
-    """Draw the photo, write it and its copies below `folder`, and say what is in it; `names`: entity key -> concept."""
+    """Draw the photo, write it and its copies below `folder`, and say what is in it.
+
+    `names` has the concept of each entity key that is taught.
+    """
     scene, view = compose(shot)
     technique = shot.technique
     upright = render(scene, technique.height, view)
@@ -57,7 +60,7 @@ def develop(shot: Shot, folder: Path, names: Mapping[str, str]) -> Developed:
 def compose(shot: Shot) -> tuple[Scene, Box]:
     """Return the scene of a shot and the part of it that the photo shows (photo units).
 
-    Scenes are redrawn until every main entity of a concept shot is clearly seen, and none of a library shot is lost.
+    Scenes are redrawn until everyone meant to be in the photo can be seen, and the star of it clearly.
     """
     rng = np.random.default_rng(shot.seed)
     for _ in range(_TRIES):
@@ -73,7 +76,7 @@ def compose(shot: Shot) -> tuple[Scene, Box]:
 
 def _is_good(scene: Scene, shot: Shot) -> bool:
     seen = {entity.key: entity for entity in truth(scene)}
-    wanted = [entity.key for entity in (*shot.people, *shot.items)]
+    wanted = [p.key for p in shot.people] + [i.key for i in shot.items]
     if any(key not in seen or _high(seen[key].box) < _PIXELS_SEEN for key in wanted):
         return False
     if shot.star is None:

@@ -51,7 +51,12 @@ _OUTINGS = (
     _Outing("Birthday party", _ANY, ("living room", "kitchen", "garden"), None),
     _Outing("Weihnachten 🎄", (12,), ("living room", "kitchen"), None),
 )
-_HOMES = (Spot(48.14, 11.58, 519, 1), Spot(51.46, -2.59, 11, 0), Spot(45.76, 4.83, 173, 1), Spot(40.42, -3.70, 657, 1))
+_HOMES = (
+    Spot(48.14, 11.58, 519, 1),
+    Spot(51.46, -2.59, 11, 0),
+    Spot(45.76, 4.83, 173, 1),
+    Spot(40.42, -3.70, 657, 1),
+)
 # Folders that say nothing of a date, as a person's disk has them; one is written with combining marks (NFD).
 _ODD_FOLDERS = (
     "old laptop/Desktop/New folder (2)",
@@ -65,7 +70,7 @@ _ODD_FOLDERS = (
 
 @dataclass(frozen=True)
 class Moment:
-    """One instant at which a photo is taken: local time, where on earth, in what sort of place, into which folder."""
+    """One instant at which a photo is taken: local time, sort of place, point on earth, folder."""
 
     when: datetime
     daytime: str
@@ -75,7 +80,7 @@ class Moment:
 
 
 def events(rng: np.random.Generator, photos: int) -> Iterator[list[Moment]]:
-    """Yield events in order of time, each the moments of its photos in order; endless in photos, not in years.
+    """Yield events without end, about in order of time, each the moments of its photos in order.
 
     `photos` is how many the years FIRST_YEAR to LAST_YEAR shall hold; should the caller need a few more, they
     come from the last year.

@@ -16,7 +16,7 @@ from PIL import Image
 #: Format name (Pillow's) -> the extension people see, without the dot.
 EXTENSIONS = {"JPEG": "jpg", "PNG": "png", "WEBP": "webp", "HEIF": "heic", "TIFF": "tif"}
 
-#: EXIF orientation -> the transposition that takes upright pixels to stored ones, the inverse of what a reader does.
+#: EXIF orientation -> what takes upright pixels to stored ones, the inverse of what a reader does.
 TO_STORED: dict[int, Image.Transpose | None] = {
     1: None,
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -49,7 +49,7 @@ def stored(upright: NDArray[np.uint8], orientation: int) -> Image.Image:
 
 
 def encode(image: Image.Image, format: str, exif: Image.Exif | None, quality: int = 90) -> bytes:
-    """Return the bytes of a file: `image` as stored, in `format` (a key of EXTENSIONS), with its EXIF block if it has one.
+    """Return the bytes of a file: `image` as stored, in `format` (a key of EXTENSIONS), with its EXIF.
 
     HEIC holds the turn twice, as phones write it: in `exif` and as the container's own transformation, which
     readers apply by themselves. Fixed library versions give the same bytes for the same arguments.
@@ -57,7 +57,9 @@ def encode(image: Image.Image, format: str, exif: Image.Exif | None, quality: in
     settings = dict(_SETTINGS[format])
     if format in _LOSSY:
         settings["quality"] = quality
+    if exif is not None:
+        # As bytes: of an object Pillow's TIFF writer drops the nested IFDs, and pillow_heif the orientation.
+        settings["exif"] = exif.tobytes()
     buffer = io.BytesIO()
-    # As bytes: of an Exif object Pillow's TIFF writer drops the nested IFDs, and pillow_heif misses the orientation.
-    image.save(buffer, format, exif=b"" if exif is None else exif.tobytes(), **settings)
+    image.save(buffer, format, **settings)
     return buffer.getvalue()

@@ -1,7 +1,7 @@
 """Adds to a sample library the files of a real disk that break taggers, and says what must become of each.
 
-Those that must be read show concepts, like all photos, and stand in the tables of truth. What does not live here:
-what is wrong with each file (`traps`), the ordinary photos (`library`, `develop`).
+Those that must be read show concepts, like all photos, and stand in the tables of truth. What does not live
+here: what is wrong with each file (`traps`), the ordinary photos (`library`, `develop`).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _NAME_REFUSED = (errno.EILSEQ, errno.EINVAL, errno.ENAMETOOLONG)
 
 
 def write_hostile(out: Path, cast: Cast, seed: int) -> tuple[int, Developed]:
-    """Add the hostile files to OUT/library, list them in OUT/hostile.json; return their number and their rows.
+    """Add the hostile files to OUT/library and list them in OUT/hostile.json; return their number and rows.
 
     A file whose name this disk does not take is left out, of the list too.
     """
@@ -43,7 +43,9 @@ def write_hostile(out: Path, cast: Cast, seed: int) -> tuple[int, Developed]:
         listed.append(_entry(trap))
         rows.photos.extend(made.photos)
         rows.truth.extend(made.truth)
-    (out / "hostile.json").write_text(json.dumps(listed, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    (out / "hostile.json").write_text(
+        json.dumps(listed, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
+    )
     return len(listed), rows
 
 
@@ -51,7 +53,9 @@ def _shot(trap: Trap, cast: Cast, seed: int, number: int) -> Shot:
     """A person alone where the file must be read; nobody where the truth may not count on it."""
     people = list(cast.people.values())
     width, height = trap.size
-    technique = Technique(COMPACT, width / height, min(height, _DRAWN_HEIGHT), trap.format, 90, 1, has_exif=False)
+    technique = Technique(
+        COMPACT, width / height, min(height, _DRAWN_HEIGHT), trap.format, 90, 1, has_exif=False
+    )
     return Shot(
         file=to_text(trap.file),
         people=(people[number % len(people)],) if trap.becomes == "read" else (),

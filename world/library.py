@@ -19,11 +19,12 @@ from .naming import Naming
 from .technique import Deck, Technique, Techniques
 from .things import Item, sample_item
 
-# What is in the photos of a library, as a deck of cards. P: one of the four people, C: of their circle (now and
-# then the sibling or a friend), S: a stranger, p: a pet, t: a thing, l: a look-alike, i: any item.
+# What is in the photos of a library, as a deck of cards. P: one of the four people, C: of their circle (now
+# and then the sibling or a friend), S: a stranger, p: a pet, t: a thing, l: a look-alike, i: any item.
 _SUBJECTS = (
-    ["P"] * 11 + ["PC"] * 8 + ["PCC"] * 5 + ["p"] * 4 + ["Pp"] * 5 + ["t"] * 4 + ["Pt"] * 5 + ["PCp"] * 2 + ["Ppt"]
-    + ["sibling"] * 2 + ["friend"] + ["l"] * 3 + ["Pl"] * 3 + ["Sl"] + ["S"] * 2 + ["SS"] + ["i"] + ["Si"] + [""]
+    ["P"] * 11 + ["PC"] * 8 + ["PCC"] * 5 + ["p"] * 4 + ["Pp"] * 5 + ["t"] * 4 + ["Pt"] * 5 + ["PCp"] * 2
+    + ["Ppt"] + ["sibling"] * 2 + ["friend"] + ["l"] * 3 + ["Pl"] * 3 + ["Sl"] + ["S"] * 2 + ["SS"]
+    + ["i"] + ["Si"] + [""]
 )  # fmt: skip
 _EXTRAS = ["none"] * 26 + ["burst"] * 2 + ["copy"] * 2
 _BURST = 3
@@ -32,7 +33,7 @@ _COPY_FOLDERS = ["Favourites ⭐", "to print", "Backup of old laptop/Pictures"]
 
 @dataclass(frozen=True)
 class Shot:
-    """One photo to be made. `seed` fixes the scene, `frame` the place in a burst (0: the camera not moved)."""
+    """One photo to be made. `seed` fixes the scene, `frame` the place in a burst ."""
 
     file: str  # relative, POSIX
     people: tuple[Person, ...]
@@ -58,7 +59,11 @@ class _Casting:
         # Of the company, one in five is no concept.
         self._circle = Deck(rng, [*cast.people.values()] * 4 + [cast.sibling] * 2 + [*cast.friends[:2]])
         self._others = {"sibling": Deck(rng, [cast.sibling]), "friend": Deck(rng, cast.friends)}
-        self._items = {"p": Deck(rng, cast.pets), "t": Deck(rng, cast.things), "l": Deck(rng, cast.lookalikes)}
+        self._items = {
+            "p": Deck(rng, cast.pets),
+            "t": Deck(rng, cast.things),
+            "l": Deck(rng, cast.lookalikes),
+        }
 
     def draw(self) -> tuple[tuple[Person, ...], tuple[Item, ...]]:
         """The people and items of the next photo."""
@@ -112,7 +117,7 @@ def _burst(shot: Shot, number: int) -> list[Shot]:
 
 
 def concept_shots(cast: Cast, name: str, count: int, seed: int) -> Iterator[Shot]:
-    """Yield the photos that teach one concept: clearly seen, people with their face, alone but for the last one.
+    """Yield the photos that teach one concept: clearly seen, a face shown, alone but for a person's last one.
 
     Files are relative to the folder of all concepts.
     """

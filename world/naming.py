@@ -1,4 +1,4 @@
-"""What the files of the sample library are called: by cameras mostly, by people now and then, sometimes wrongly."""
+"""What the files of the sample library are called: by cameras mostly, by people now and then."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from .technique import Deck, Technique
 
 # Names as people give them: spaces, punctuation that shells and globs know, scripts, an emoji, no date.
 _BY_HAND = (
-    "best one", "IMG (1)", "it's us!", "100% sharp", "[edited] final", "über den Dächern", "日の出", "мы вместе",
-    "nice #2", "cheese 😀", "a & b; c", "new photo - copy", "%20scan", "..hm", "-minus", "œuvre",
+    "best one", "IMG (1)", "it's us!", "100% sharp", "[edited] final", "über den Dächern", "мы вместе",
+    "nice #2", "cheese 😀", "a & b; c", "new photo - copy", "%20scan", "-minus", "œuvre", "日の出",
 )  # fmt: skip
 _STYLES = ["camera"] * 21 + ["by hand"] * 3 + ["wrong extension"]
 _WRONG = {"JPEG": "png", "PNG": "jpg", "WEBP": "jpg", "HEIF": "jpg", "TIFF": "jpg"}

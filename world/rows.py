@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from .events import Moment
 from .library import Shot
 from .metadata import utc_offset
 from .paint import Box
@@ -71,6 +72,7 @@ PHOTOS = pa.schema(
     ]
 )
 
+
 def truth_rows(
     scene: Scene, view: Box, shot: Shot, names: Mapping[str, str], size: tuple[int, int]
 ) -> list[Row]:
@@ -119,6 +121,7 @@ def _pixels(box: Box, view: Box, size: tuple[int, int]) -> Box | None:
 
 
 def photo_row(file: str, shot: Shot, scene: Scene, names: Mapping[str, str], size: tuple[int, int]) -> Row:
+    """Return the row of PHOTOS of one file of a shot; `size` is the upright (width, height)."""
     technique, moment = shot.technique, shot.moment
     exif, gps = technique.has_exif, technique.has_exif and technique.camera.has_gps
     offset = exif and technique.camera.writes_offset

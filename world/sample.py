@@ -8,8 +8,8 @@
     OUT/hostile.json        with `hostile`: files that break taggers, and what must become of each
     OUT/sample.json         what was asked for, and who the concepts are
 
-What does not live here: who is in the photos (`library`), how they are made (`develop`), what is wrong with the
-hostile files (`hostile`).
+What does not live here: who is in the photos (`library`), how they are made (`develop`), what is wrong with
+the hostile files (`traps`).
 """
 
 from __future__ import annotations
@@ -77,7 +77,9 @@ def write_sample(
     _mark(out, cast, photos, seed, hostile, complete=False)
     total = photos + _CONCEPT_PHOTOS * len(cast.concepts)
     count = _Counter(progress, total)
-    shots = itertools.chain.from_iterable(concept_shots(cast, n, _CONCEPT_PHOTOS, seed) for n in cast.concepts)
+    shots = itertools.chain.from_iterable(
+        concept_shots(cast, n, _CONCEPT_PHOTOS, seed) for n in cast.concepts
+    )
     with _Table(out / "concepts.parquet", TRUTH) as truth:
         for made in _develop_all(shots, out / "concepts", cast, 1):
             truth.add(made.truth)
@@ -110,7 +112,9 @@ def _develop_all(shots: Iterable[Shot], folder: Path, cast: Cast, workers: int) 
         yield from (develop(shot, folder, names) for shot in shots)
         return
     # Spawned, since the caller may have threads, which a fork would lose in mid-step.
-    with ProcessPoolExecutor(workers, get_context("spawn"), initializer=cv2.setNumThreads, initargs=(1,)) as pool:
+    with ProcessPoolExecutor(
+        workers, get_context("spawn"), initializer=cv2.setNumThreads, initargs=(1,)
+    ) as pool:
         under_way: deque[Future[Developed]] = deque()
         for shot in shots:
             under_way.append(pool.submit(develop, shot, folder, names))
@@ -124,7 +128,9 @@ def _clear(out: Path) -> None:
     """Make `out` an empty folder; nothing but an earlier sample is ever removed."""
     if out.is_dir() and any(out.iterdir()):
         if not (out / _MARKER).is_file():
-            raise UsageProblem(f"{out} is not empty and holds no sample", "choose a folder that is empty or not there")
+            raise UsageProblem(
+                f"{out} is not empty and holds no sample", "choose a folder that is empty or not there"
+            )
         for name in _OURS:
             if (out / name).is_dir() and not (out / name).is_symlink():
                 shutil.rmtree(out / name)
@@ -162,7 +168,9 @@ class _Table:
     def __enter__(self) -> _Table:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._flush()
         self._writer.close()
 

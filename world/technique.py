@@ -22,7 +22,7 @@ _HAS_EXIF = [True] * 29 + [False]
 
 
 class Deck(Generic[T]):
-    """Cards drawn without putting back, shuffled anew when used up: every kind comes, and comes in proportion."""
+    """Cards drawn without putting back, shuffled anew when used up: all kinds come, in proportion."""
 
     def __init__(self, rng: np.random.Generator, cards: Sequence[T]) -> None:
         """Keep the cards; the first draw shuffles."""

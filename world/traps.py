@@ -5,7 +5,6 @@ What does not live here: the pictures in them and the list on disk (`hostile`).
 
 from __future__ import annotations
 
-import io
 import os
 import struct
 import zlib
@@ -28,7 +27,9 @@ _BOMB_SIDE = 30_000  # pixels: 900 megapixels in about 100 kB
 _JPEG_START = b"\xff\xd8"
 _TEXT = "Dear diary,\ntoday I renamed a letter, and now it looks like a photo.\n" * 20
 # The first box of an MP4 file, and the start of the next.
-_MP4 = struct.pack(">I4s4sI4s4s", 24, b"ftyp", b"isom", 512, b"isom", b"mp42") + struct.pack(">I4s", 4096, b"mdat")
+_MP4 = struct.pack(">I4s4sI4s4s", 24, b"ftyp", b"isom", 512, b"isom", b"mp42") + struct.pack(
+    ">I4s", 4096, b"mdat"
+)
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,8 @@ def _bomb(path: Path, pixels: Pixels) -> None:
     row = bytes(1 + -(-_BOMB_SIDE // 8))
     packed = b"".join([*(packer.compress(row) for _ in range(_BOMB_SIDE)), packer.flush()])
     header = struct.pack(">IIBBBBB", _BOMB_SIDE, _BOMB_SIDE, 1, 0, 0, 0, 0)
-    path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(map(_png_chunk, *zip((b"IHDR", header), (b"IDAT", packed), (b"IEND", b"")))))
+    chunks = _png_chunk(b"IHDR", header) + _png_chunk(b"IDAT", packed) + _png_chunk(b"IEND", b"")
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunks)
 
 
 def _png_chunk(name: bytes, data: bytes) -> bytes:
@@ -89,7 +91,9 @@ def _png_chunk(name: bytes, data: bytes) -> bytes:
 
 
 def _panorama(path: Path, pixels: Pixels, size: tuple[int, int]) -> None:
-    path.write_bytes(_jpeg(np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_LINEAR), np.uint8), quality=60))
+    path.write_bytes(
+        _jpeg(np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_LINEAR), np.uint8), quality=60)
+    )
 
 
 def _cmyk(path: Path, pixels: Pixels) -> None:
@@ -106,7 +110,7 @@ def _palette(path: Path, pixels: Pixels) -> None:
 
 
 def _animated(path: Path, pixels: Pixels) -> None:
-    """The first frame is the picture; those after it are dark, so that a reader of the wrong one is found out."""
+    """The first frame is the picture; the others are dark, so that a reader of a wrong one is found out."""
     first = Image.fromarray(pixels).quantize(128)
     dark = [Image.fromarray(pixels // divisor).quantize(128) for divisor in (4, 8)]
     first.save(path, "GIF", save_all=True, append_images=dark, duration=200, loop=0)
@@ -126,7 +130,10 @@ def _endless_ifd(path: Path, pixels: Pixels) -> None:
 def _bad_tag(path: Path, pixels: Pixels) -> None:
     """One tag that points past the end among good ones: it costs that tag, not the date and not the photo."""
     exif = Image.Exif()
-    exif[ExifTags.Base.Make], exif[ExifTags.Base.Software] = "Panasonic", "a string long enough to stand apart"
+    exif[ExifTags.Base.Make], exif[ExifTags.Base.Software] = (
+        "Panasonic",
+        "a string long enough to stand apart",
+    )
     exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.DateTimeOriginal] = "2019:06:01 12:00:00"
     block = exif.tobytes()
     tag = block.index(struct.pack(">HH", ExifTags.Base.Software, 2))
@@ -167,13 +174,17 @@ def _failures() -> Iterable[Trap]:
 
     yield failure("empty.jpg", "zero bytes", "empty", partial(_raw, data=b""))
     yield failure("half.jpg", "a JPEG cut off in the middle", "truncated", _truncated)
-    yield failure("half zeros.jpg", "a JPEG of full length whose second half never arrived", "truncated", _half_zeros)
+    yield failure("half zeros.jpg", "a JPEG of full length, its second half zeros", "truncated", _half_zeros)
     yield failure("letter.jpg", "text named .jpg", "not_a_photo", partial(_raw, data=_TEXT.encode()))
-    yield failure("film.jpg", "the start of a video named .jpg", "not_a_photo", partial(_raw, data=_MP4 + bytes(4096)))
+    yield failure(
+        "film.jpg", "the start of a video named .jpg", "not_a_photo", partial(_raw, data=_MP4 + bytes(4096))
+    )
     yield failure("bomb.png", "a decompression bomb: 900 megapixels in a small file", "too_large", _bomb)
     yield failure("scratched.png", "a PNG with zeros in the middle of its pixels", "damaged", _damaged_png)
-    yield failure("locked.jpg", "a photo that nobody may read (mode 000)", "unreadable", _locked, if_root="read")
-    yield failure("gone.jpg", "a link to nowhere", "dangling_link", partial(_link, target="nowhere.jpg"))
+    yield failure(
+        "locked.jpg", "a photo that nobody may read (mode 000)", "unreadable", _locked, if_root="read"
+    )
+    yield failure("gone.jpg", "a link to nowhere", "missing", partial(_link, target="nowhere.jpg"))
 
 
 def _readable() -> Iterable[Trap]:
@@ -210,10 +221,18 @@ def _skipped() -> Iterable[Trap]:
     yield skipped(".trash/deleted.jpg", "a photo in a hidden folder")
     yield skipped("odd ends/@eaDir/half.jpg/SYNOPHOTO_THUMB_XL.jpg", "a thumbnail that a NAS made")
     yield skipped("odd ends/stickers/sticker.jpg", "a photo in a folder with .nomedia", _no_media)
-    yield skipped("odd ends/outside.jpg", "a link to a photo outside the library", partial(_link_out, whole_folder=False))
-    yield skipped("odd ends/outside", "a link to a folder outside the library", partial(_link_out, whole_folder=True))
+    yield skipped(
+        "odd ends/outside.jpg",
+        "a link to a photo outside the library",
+        partial(_link_out, whole_folder=False),
+    )
+    yield skipped(
+        "odd ends/outside", "a link to a folder outside the library", partial(_link_out, whole_folder=True)
+    )
     yield skipped("odd ends/round and round", "a link to the folder it is in", partial(_link, target="."))
-    yield skipped("odd ends/notes.txt", "text that does not claim to be a photo", partial(_raw, data=_TEXT.encode()))
+    yield skipped(
+        "odd ends/notes.txt", "text that does not claim to be a photo", partial(_raw, data=_TEXT.encode())
+    )
 
 
 TRAPS: tuple[Trap, ...] = (*_failures(), *_readable(), *_skipped())
