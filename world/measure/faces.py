@@ -20,6 +20,18 @@ PACK = Path(__file__).parents[1] / "weights" / "faces"
 SEED = 3_000_000
 """Recipes draw their people from other seeds."""
 FAMILIES, PHOTOS = 100, 12
+BARS: dict[str, float | None] = {
+    "face detection recall": 0.98,
+    "face detection precision": 0.98,
+    "face verification true accepts": 0.97,
+    "face verification true accepts against siblings": None,
+    "people recall": 0.964,
+    "people wrong": 0.023,
+    "people strangers taken": 0.023,
+    "people siblings taken": None,
+}
+"""The figures in their order, and what each has to reach; siblings are reported only."""
+LOWER_IS_BETTER = frozenset({"people wrong", "people strangers taken", "people siblings taken"})
 FALSE_ACCEPTS = 1e-3
 KEPT = 4
 """Photos that a person is learned from (MyVLM, section 4.1)."""
@@ -35,15 +47,19 @@ def figures(pack: Path = PACK) -> dict[str, Figure]:
     found = [a for a in trial.appearances if a.embedding is not None]
     accepts = verification(trial)
     people = recognise(trial, threshold)
+    values = (
+        len(found) / len(trial.appearances),
+        len(found) / (len(found) + trial.false_detections),
+        accepts.true,
+        accepts.siblings,
+        people.recall,
+        people.wrong,
+        people.strangers,
+        people.siblings,
+    )
     return {
-        "face detection recall": Figure(len(found) / len(trial.appearances), 0.98),
-        "face detection precision": Figure(len(found) / (len(found) + trial.false_detections), 0.98),
-        "face verification true accepts": Figure(accepts.true, 0.97),
-        "face verification true accepts, siblings": Figure(accepts.siblings),
-        "people recall": Figure(people.recall, 0.964),
-        "people wrong": Figure(people.wrong, 0.023, higher_is_better=False),
-        "people strangers taken": Figure(people.strangers, higher_is_better=False),
-        "people siblings taken": Figure(people.siblings, higher_is_better=False),
+        name: Figure(value, bar, higher_is_better=name not in LOWER_IS_BETTER)
+        for (name, bar), value in zip(BARS.items(), values, strict=True)
     }
 
 

@@ -52,10 +52,11 @@ def fit(
 
     `batch_loss` gets the progress (0 to 1) and returns one batch's loss with the parts worth logging. The
     schedule follows the clock and not a count of steps, so that a shared machine trains less but still
-    anneals to the end.
+    anneals to the end. More minutes than a finished run had go on from its weights, at a higher rate again.
     """
     optimizer = torch.optim.AdamW(model.parameters(), lr=peak, betas=(0.9, 0.98), weight_decay=weight_decay)
     progress = load(folder, model, optimizer)
+    progress.finished = progress.seconds >= 60 * minutes
     saved = logged = time.monotonic()
     seen: dict[str, float] = {}
     model.train()

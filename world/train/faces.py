@@ -33,7 +33,7 @@ VALIDATION_FAMILIES, VALIDATION_PHOTOS = 48, 12
 
 
 def train(*, minutes: float | None, device: str, out: Path, work: Path) -> None:
-    """Train the face pack for `minutes` and write it to `out`; pools and checkpoints in `work` are resumed."""
+    """Train the pack for `minutes` and write it to `out`; `work` holds pools and checkpoints to resume."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     minutes = minutes or MINUTES
     detector = train_detector(work, minutes * DETECTOR_SHARE, device)
