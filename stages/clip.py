@@ -1,7 +1,7 @@
-"""The CLIP stage: one L2-normalised vector per photo, and the text tower that turns a query into such a vector.
+"""The CLIP stage: a unit vector per photo, and the text tower that turns a query into such a vector.
 
-Any open_clip model in a folder of its published layout (`open_clip_config.json`, safetensors, tokenizer files if
-it has its own). Searching vectors is `index.py`.
+Any open_clip model in a folder of its published layout: `open_clip_config.json`, safetensors, and tokenizer
+files if it has its own. Searching vectors is `index.py`.
 """
 
 from __future__ import annotations
@@ -14,12 +14,15 @@ import numpy as np
 import pyarrow as pa
 from PIL import Image as PillowImage
 
-from ..schemas.errors import ModelDamaged, ModelMissing
+from ..schemas.errors import ModelDamaged
 from ..schemas.tables import FAILURE
 from .base import Stage, with_failures
 from .images import IMAGE_FIELDS, Image, from_table
+from .packs import Model, locate
 
-CONFIG = "open_clip_config.json"
+#: Models that look at the center only are given no more than this many times the shorter side: scaled up by
+#: that side, a picture of 2000 x 1 pixels would fill the memory.
+_ASPECT = 8
 
 
 class Clip(Stage):
@@ -31,9 +34,10 @@ class Clip(Stage):
     gpus: ClassVar[float] = 0.5
     batch_size: ClassVar[int] = 16
 
-    def __init__(self, folder: Path, fingerprint: str, threads: int = 1) -> None:
-        """Use the open_clip model in `folder`, whose content `fingerprint` names, on so many `threads`."""
-        self.folder = folder
+    def __init__(self, model: Model, home: Path, fingerprint: str, threads: int = 1) -> None:
+        """Use a pack's open_clip model, whose content `fingerprint` names, on so many `threads`."""
+        self.model = model
+        self.home = home
         self.fingerprint = fingerprint
         self.threads = threads
 
@@ -44,98 +48,69 @@ class Clip(Stage):
 
     def prepare_node(self) -> None:
         """Raise ModelMissing where this machine does not see the model."""
-        _check_folder(self.folder)
+        locate(self.model, self.home)
 
     def setup(self) -> None:
         """Load the image tower."""
         import torch
 
         torch.set_num_threads(self.threads)
-        self._tower = ImageTower(self.folder)
+        self._tower = ImageTower(locate(self.model, self.home))
 
     def __call__(self, table: pa.Table) -> pa.Table:
         """Encode all pictures of the batch at once."""
-        inputs: list[Image] = []
-        rows: list[int] = []
-        for row, image in enumerate(from_table(table)):
-            if image is not None:
-                inputs.append(self._tower.fit(image))
-                rows.append(row)
-        vectors = self._tower.encode(inputs).astype(np.float16)
-        usable = np.isfinite(vectors).all(axis=1) & vectors.any(axis=1)
+        images = from_table(table)
+        rows = [row for row, image in enumerate(images) if image is not None]
+        vectors = self._tower.encode([self._tower.fit(image) for image in images if image is not None])
         embeddings: list[bytes | None] = [None] * table.num_rows
-        for row, vector, fine in zip(rows, vectors, usable, strict=True):
-            embeddings[row] = vector.tobytes() if fine else None
-        empty = {
-            row: "the CLIP model gave no usable vector"
-            for row, fine in zip(rows, usable, strict=True)
-            if not fine
-        }
+        unusable: dict[int, str] = {}
+        for row, vector in zip(rows, vectors.astype(np.float16), strict=True):
+            if np.isfinite(vector).all() and vector.any():
+                embeddings[row] = vector.tobytes()
+            else:
+                unusable[row] = "the CLIP model gave no usable vector"
         table = table.append_column(self.gives.field("clip"), pa.array(embeddings, pa.binary()))
-        return with_failures(table, self.name, empty)
+        return with_failures(table, self.name, unusable)
 
 
 class ImageTower:
     """An open_clip model's image side: pictures in, unit vectors out."""
 
     def __init__(self, folder: Path, precision: str = "") -> None:
-        """Load onto the GPU if there is one. `precision` is open_clip's; by default the fastest that is safe."""
+        """Load, onto a GPU if there is one. `precision` is open_clip's; by default the fastest safe one."""
         import torch
-        from open_clip.transform import PreprocessCfg
+        from open_clip.transform import PreprocessCfg, image_transform_v2
 
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
         self.precision = precision or _best_precision(self.device)
         model = _load(folder, self.precision, self.device)
         model.eval()
         self._model = model
-        self._config = PreprocessCfg(**model.visual.preprocess_cfg)
-        size = self._config.size
-        self.size: tuple[int, int] = (size, size) if isinstance(size, int) else tuple(size)  # height, width
-        scale = 1 / (255 * torch.tensor(self._config.std, device=self.device))
-        shift = torch.tensor(self._config.mean, device=self.device) / torch.tensor(
-            self._config.std, device=self.device
-        )
-        self._scale, self._shift = scale.view(1, 3, 1, 1), shift.view(1, 3, 1, 1)
+        config = PreprocessCfg(**model.visual.preprocess_cfg)
+        self._preprocess = image_transform_v2(config, is_train=False)
+        self._keeps_center = config.resize_mode == "shortest"
+        self._side = max(config.size) if isinstance(config.size, tuple | list) else config.size
 
-    def fit(self, image: Image) -> Image:
-        """Bring a picture to the model's input size as the model's own preprocessing does.
+    def fit(self, image: Image) -> Any:
+        """The model's own preprocessing, a float32 tensor (3, height, width), after a cheap reduction.
 
-        The same resampling, after a cheap reduction to no less than twice the final size.
+        The reduction averages whole blocks of pixels and leaves at least twice the model's side.
         """
         picture = PillowImage.fromarray(image)
-        height, width = self.size
-        mode = self._config.resize_mode
-        if mode == "squash":
-            return np.asarray(self._resize(picture, width, height))
-        ratios = (width / picture.width, height / picture.height)
-        ratio = max(ratios) if mode == "shortest" else min(ratios)
-        # The rounding of torchvision's Resize and of open_clip's ResizeKeepRatio.
-        rounded = int if mode == "shortest" else round
-        scaled = self._resize(
-            picture, max(1, rounded(picture.width * ratio)), max(1, rounded(picture.height * ratio))
-        )
-        left, top = round((scaled.width - width) / 2), round((scaled.height - height) / 2)
-        if mode == "shortest":
-            return np.asarray(scaled.crop((left, top, left + width, top + height)))
-        canvas = PillowImage.new("RGB", (width, height), (self._config.fill_color,) * 3)
-        canvas.paste(scaled, (-left, -top))
-        return np.asarray(canvas)
+        if self._keeps_center:
+            picture = _center(picture, longest=_ASPECT * min(picture.size))
+        factor = min(picture.size) // (2 * self._side)
+        return self._preprocess(picture.reduce(factor) if factor > 1 else picture)
 
-    def _resize(self, picture: PillowImage.Image, width: int, height: int) -> PillowImage.Image:
-        bilinear = self._config.interpolation == "bilinear"
-        method = PillowImage.Resampling.BILINEAR if bilinear else PillowImage.Resampling.BICUBIC
-        return picture.resize((width, height), method, reducing_gap=2.0)
-
-    def encode(self, inputs: Sequence[Image]) -> np.ndarray:
+    def encode(self, inputs: Sequence[Any]) -> np.ndarray:
         """Unit vectors (n, dimensions), float32, for pictures that went through `fit`."""
         import torch
 
         if not inputs:
             return np.empty((0, 1), np.float32)
         with torch.inference_mode():
-            batch = torch.from_numpy(np.stack(inputs)).to(self.device).permute(0, 3, 1, 2)
-            batch = batch.float() * self._scale - self._shift
-            features = self._model.encode_image(batch.to(_input_type(self.precision)))
+            batch = torch.stack(list(inputs)).to(self.device, _input_type(self.precision))
+            features = self._model.encode_image(batch)
             return torch.nn.functional.normalize(features.float(), dim=-1).cpu().numpy()
 
 
@@ -159,15 +134,16 @@ class TextTower:
             return torch.nn.functional.normalize(features.float(), dim=-1).numpy()
 
 
-def _check_folder(folder: Path) -> None:
-    if not (folder / CONFIG).is_file() or not any(folder.glob("*.safetensors")):
-        raise ModelMissing(
-            f"there is no CLIP model ({CONFIG}, *.safetensors) in {folder}", "myvlm-tag models pull"
-        )
+def _center(picture: PillowImage.Image, longest: int) -> PillowImage.Image:
+    """Cut the ends off a picture that is longer than `longest`."""
+    width, height = min(picture.width, longest), min(picture.height, longest)
+    if (width, height) == picture.size:
+        return picture
+    left, top = (picture.width - width) // 2, (picture.height - height) // 2
+    return picture.crop((left, top, left + width, top + height))
 
 
 def _load(folder: Path, precision: str, device: str) -> Any:
-    _check_folder(folder)
     import open_clip
 
     try:

@@ -14,22 +14,13 @@ from typing import Any, ClassVar
 import numpy as np
 import pyarrow as pa
 
-from ..schemas.errors import ModelDamaged, ModelMissing
+from ..schemas.errors import ModelDamaged
 from ..schemas.tables import FACE, FAILURE
 from .base import Stage, with_failures
 from .images import IMAGE_FIELDS, Image, from_table
+from .packs import Model, locate
 
 _CROPS = 64  # faces through the recogniser at once
-
-
-@dataclass(frozen=True)
-class FaceSettings:
-    """How a pack's detector is used."""
-
-    #: Pictures are fitted into each of these squares (pixels): the large one shows small faces, the small one
-    #: faces that fill the photo.
-    sizes: tuple[int, ...] = (128, 640)
-    threshold: float = 0.5  # detector's score, 0-1
 
 
 @dataclass
@@ -56,33 +47,34 @@ class Faces(Stage):
     gpus: ClassVar[float] = 0.25
     batch_size: ClassVar[int] = 16
 
-    def __init__(
-        self, folder: Path, fingerprint: str, settings: FaceSettings | None = None, threads: int = 1
-    ) -> None:
-        """Use the ONNX models in `folder`, whose content `fingerprint` names, on so many `threads`."""
-        self.folder = folder
+    def __init__(self, model: Model, home: Path, fingerprint: str, threads: int = 1) -> None:
+        """Use a pack's ONNX models, whose content `fingerprint` names, on so many `threads`.
+
+        Of the model's settings, `sizes` are the squares (pixels) that pictures are fitted into, a large one for
+        small faces and a small one for faces that fill the photo, and `threshold` is the least score.
+        """
+        self.model = model
+        self.home = home
         self.fingerprint = fingerprint
-        self.settings = settings or FaceSettings()
         self.threads = threads
+        self.sizes: list[int] = list(model.settings.get("sizes", (128, 640)))
+        self.threshold = float(model.settings.get("threshold", 0.5))
 
     @property
     def made_by(self) -> str:
         """The model's content, the sizes it looks at and its threshold."""
-        sizes = "+".join(map(str, self.settings.sizes))
-        return f"faces {self.fingerprint} at {sizes} from {self.settings.threshold:g}"
+        return f"faces {self.fingerprint} at {'+'.join(map(str, self.sizes))} from {self.threshold:g}"
 
     def prepare_node(self) -> None:
         """Raise ModelMissing where this machine doesn't see the models; insightface would try to download."""
-        if not any(self.folder.glob("*.onnx")):
-            raise ModelMissing(f"there are no face models (*.onnx) in {self.folder}", "myvlm-tag models pull")
+        locate(self.model, self.home)
 
     def setup(self) -> None:
         """Load detector and recogniser; without a recogniser, embeddings are null."""
-        self.prepare_node()
         import cv2
 
         cv2.setNumThreads(self.threads)
-        models = _load(self.folder, self.settings, self.threads)
+        models = _load(locate(self.model, self.home), self.sizes, self.threshold, self.threads)
         self._detector = models["detection"]
         self._recogniser: Any = models.get("recognition")
 
@@ -112,7 +104,7 @@ class Faces(Stage):
         import cv2
 
         height, width = image.shape[:2]
-        if min(height, width) * min(self.settings.sizes) < max(height, width):
+        if min(height, width) * min(self.sizes) < max(height, width):
             return _Found(np.empty((0, 5)), None)  # in so narrow a strip the detector sees nothing
         bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
         boxes, landmarks = self._detector.detect(bgr)
@@ -146,7 +138,7 @@ class Faces(Stage):
         return [vector.tobytes() if fine else None for vector, fine in zip(packed, usable, strict=True)]
 
 
-def _load(folder: Path, settings: FaceSettings, threads: int) -> dict[str, Any]:
+def _load(folder: Path, sizes: Sequence[int], threshold: float, threads: int) -> dict[str, Any]:
     """The folder's insightface models by task, ready to run."""
     import onnxruntime
     from insightface.app import FaceAnalysis
@@ -154,9 +146,7 @@ def _load(folder: Path, settings: FaceSettings, threads: int) -> dict[str, Any]:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
-    options.add_session_config_entry(
-        "session.intra_op.allow_spinning", "0"
-    )  # idle threads leave the CPU alone
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # idle threads sleep
     gpu = "CUDAExecutionProvider"
     providers = [gpu] if gpu in onnxruntime.get_available_providers() else []
     try:
@@ -168,12 +158,10 @@ def _load(folder: Path, settings: FaceSettings, threads: int) -> dict[str, Any]:
         )
     except Exception as error:  # onnxruntime and insightface raise their own kinds, and AssertionError
         words = str(error).strip().splitlines() or ["there is no detector among them"]
-        raise ModelDamaged(
-            f"the face models in {folder} can't be loaded: {words[0]}", "verify the pack"
-        ) from error
-    sizes = [(size, size) for size in settings.sizes]
+        cause = f"the face models in {folder} can't be loaded: {words[0]}"
+        raise ModelDamaged(cause, "check them with: myvlm-tag models verify") from error
     # ctx_id 0 keeps the providers given above; -1 would load every model again.
-    analysis.prepare(ctx_id=0, det_thresh=settings.threshold, det_size=sizes)
+    analysis.prepare(ctx_id=0, det_thresh=threshold, det_size=[(size, size) for size in sizes])
     return analysis.models
 
 
