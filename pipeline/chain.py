@@ -20,6 +20,9 @@ PICTURE = ("image", "image_width", "image_height", "image_scale")
 #: Seconds each stage of the chain took for a row, in the chain's order.
 SECONDS = pa.field("seconds", pa.list_(pa.float32()))
 
+#: The machine that did a row.
+NODE = pa.field("node", pa.string())
+
 
 class Chain:
     """What Ray Data makes one actor of: stages set up once, then called batch by batch.
@@ -49,11 +52,10 @@ class Chain:
             spent = [*table[SECONDS.name][0].as_py(), *spent] if table.num_rows else spent
             table = table.drop_columns(SECONDS.name)
         table = table.append_column(SECONDS, pa.array([spent] * table.num_rows, SECONDS.type))
-        return (
-            table.drop_columns([name for name in PICTURE if name in table.column_names])
-            if self.last
-            else table
-        )
+        if not self.last:
+            return table
+        table = table.append_column(NODE, pa.array([socket.gethostname()] * table.num_rows, NODE.type))
+        return table.drop_columns([name for name in PICTURE if name in table.column_names])
 
     def ready(self) -> bool:
         """Return at once; an answer says that setting up worked."""

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,8 +28,10 @@ PRIVATE = {
     "DO_NOT_TRACK": "1",
     "NO_ALBUMENTATIONS_UPDATE": "1",
     "ORT_DISABLE_TELEMETRY": "1",
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
 }
+
+#: Ray's own chatter; what matters of it comes back as named errors.
+_HUSH = {"RAY_BACKEND_LOG_LEVEL": "fatal", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
 
 
 @dataclass(frozen=True)
@@ -51,10 +54,13 @@ def ray_session(settings: Settings) -> Iterator[Resources]:
     Raises ClusterUnreachable.
     """
     keep_private()
+    if not settings.verbose:
+        os.environ.update(_HUSH)
     import ray
 
     try:
-        ray.init(**_init_arguments(settings))
+        with nullcontext() if settings.verbose else _stderr_closed():
+            ray.init(**_init_arguments(settings))
     except (ConnectionError, RuntimeError, ValueError, OSError) as error:
         where = f"the Ray cluster at {settings.address!r}" if settings.address else "Ray on this machine"
         hint = (
@@ -69,6 +75,20 @@ def ray_session(settings: Settings) -> Iterator[Resources]:
         yield Resources(max(1, int(total.get("CPU", 1))), float(total.get("GPU", 0)))
     finally:
         ray.shutdown()
+
+
+@contextmanager
+def _stderr_closed() -> Iterator[None]:
+    """Keep what Ray's C++ side says while it starts from the terminal."""
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def _init_arguments(settings: Settings) -> dict[str, object]:

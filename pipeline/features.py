@@ -8,10 +8,11 @@ alone there comes back as a failure of the stage "worker". Rows are written by `
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -20,9 +21,12 @@ from ..schemas.errors import ChainBroken, ClusterUnreachable, MyvlmTagError
 from ..schemas.settings import Settings
 from ..schemas.tables import FAILURE
 from ..stages.base import Stage, check_chain
-from .chain import PICTURE, SECONDS, Chain
+from .chain import NODE, PICTURE, SECONDS, Chain
 from .cluster import Resources, named_cause
 from .plan import TODO, WORKER
+
+if TYPE_CHECKING:
+    import ray.data
 
 _TRIES_ALONE = 2
 _IN_FLIGHT = 2  # batches per actor: one at work, one waiting
@@ -57,28 +61,35 @@ class Features:
     def _stream(self, todo: pa.Table) -> Iterator[pa.Table]:
         import ray.data
 
-        groups = self._groups()
         dataset = ray.data.from_arrow(self._blocks(todo))
-        for stages, last in groups:
-            dataset = dataset.map_batches(
-                Chain,
-                fn_constructor_args=(stages, self.roots, last),
-                batch_size=self._batch_size(stages),
-                batch_format="pyarrow",
-                zero_copy_batch=True,
-                compute=ray.data.ActorPoolStrategy(
-                    min_size=1, max_size=self._actors(stages), max_tasks_in_flight_per_actor=_IN_FLIGHT
-                ),
-                max_restarts=-1,
-                max_task_retries=0,
-                **self._demand(stages),
-            )
+        for stages, last in self._groups():
+            dataset = self._add_actors(dataset, stages, last)
         try:
             yield from dataset.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=1)
         except MyvlmTagError:
             raise
         except Exception as error:
             raise named_cause(error) or _lost_cluster(error) from error
+
+    def _add_actors(self, dataset: ray.data.Dataset, stages: list[Stage], last: bool) -> ray.data.Dataset:
+        import ray.data
+
+        actors = self._actors(stages)
+        with warnings.catch_warnings():
+            # Ray warns that 2.64 will want max_task_retries elsewhere; until then there is no other place.
+            warnings.simplefilter("ignore", category=DeprecationWarning)
+            return dataset.map_batches(
+                Chain,
+                fn_constructor_args=(stages, list(self.roots), last),
+                batch_size=self._batch_size(stages),
+                batch_format="pyarrow",
+                compute=ray.data.ActorPoolStrategy(
+                    min_size=1, initial_size=actors, max_size=actors, max_tasks_in_flight_per_actor=_IN_FLIGHT
+                ),
+                max_restarts=-1,  # a dead actor comes back; what it had in hand doesn't
+                max_task_retries=0,
+                **self._demand(stages),
+            )
 
     def _groups(self) -> list[tuple[list[Stage], bool]]:
         """Stages that share a process: all of them, or those with and those without a GPU apart."""
@@ -143,7 +154,8 @@ class Features:
                     photo = photo.append_column(field, pa.nulls(rows, field.type))
         failure = {"stage": WORKER, "kind": kind, "reason": reason}
         photo = photo.append_column("failure", pa.array([failure] * rows, FAILURE))
-        return photo.append_column(SECONDS, pa.array([[0.0] * len(self.stages)] * rows, SECONDS.type))
+        photo = photo.append_column(SECONDS, pa.array([[0.0] * len(self.stages)] * rows, SECONDS.type))
+        return photo.append_column(NODE, pa.nulls(rows, NODE.type))
 
 
 class _Worker:

@@ -28,7 +28,9 @@ TODO = pa.schema(
 )
 
 _TODO = """
-WITH wanted AS (SELECT unnest($stages) AS stage, unnest($made_by) AS made_by),
+WITH wanted AS (
+    SELECT unnest($stages) AS stage, unnest($made_by) AS made_by, unnest($tried_by) AS tried_by
+),
 here AS (
     SELECT photo_id, min(path) AS path, any_value(size) AS size, arg_min(mtime_ns, path) AS mtime_ns
     FROM current_files
@@ -36,9 +38,11 @@ here AS (
     GROUP BY photo_id
 ),
 blocked AS (
-    SELECT DISTINCT photo_id FROM all_failures JOIN
-    (FROM wanted UNION ALL SELECT $worker, $chain) AS unchanged USING (stage, made_by)
-    WHERE photo_id IS NOT NULL
+    SELECT DISTINCT photo_id
+    FROM all_failures AS failure
+    JOIN (SELECT stage, tried_by FROM wanted UNION ALL SELECT $worker, $chain) AS same
+      ON failure.stage = same.stage AND failure.made_by = same.tried_by
+    WHERE photo_id IS NOT NULL AND kind != 'unreadable'  -- permissions leave no mark on a file
 ),
 missing AS (
     SELECT photo_id, stage FROM here CROSS JOIN wanted
@@ -58,11 +62,12 @@ class Wanted:
     """What every photo should have gone through: stage name -> fingerprint of what does it now."""
 
     made_by: Mapping[str, str]
+    tried_by: Mapping[str, str]  # with another value, a photo that failed in the stage is worth another try
 
     @property
     def chain(self) -> str:
         """One fingerprint for all of them together."""
-        return " | ".join(f"{stage}: {self.made_by[stage]}" for stage in sorted(self.made_by))
+        return " | ".join(f"{stage}: {self.tried_by[stage]}" for stage in sorted(self.tried_by))
 
 
 def known_files(catalog: Catalog) -> pa.Table:
@@ -85,6 +90,7 @@ def missing(catalog: Catalog, wanted: Wanted, roots: Sequence[str]) -> pa.Table:
             params={
                 "stages": list(wanted.made_by),
                 "made_by": list(wanted.made_by.values()),
+                "tried_by": [wanted.tried_by[stage] for stage in wanted.made_by],
                 "roots": [root.rstrip("/") + "/" for root in roots],
                 "worker": WORKER,
                 "chain": wanted.chain,

@@ -83,7 +83,7 @@ def _ones(rows: int) -> pa.Array:
 def _failures(batch: pa.Table, wanted: Wanted, run_id: str) -> pa.Table:
     failed = batch.filter(pc.is_valid(batch["failure"]))
     parts = {name: pc.struct_field(failed["failure"], name) for name in ("stage", "kind", "reason")}
-    made_by = {**wanted.made_by, WORKER: wanted.chain}
+    tried_by = {**wanted.tried_by, WORKER: wanted.chain}
     columns = {name: failed[name] for name in ("photo_id", "path", "size", "mtime_ns")}
-    made = pa.array([made_by.get(stage, wanted.chain) for stage in parts["stage"].to_pylist()], pa.string())
+    made = pa.array([tried_by.get(stage, wanted.chain) for stage in parts["stage"].to_pylist()], pa.string())
     return _table(FAILURES, {**columns, **parts, "made_by": made, "run_id": run_id})

@@ -11,7 +11,8 @@ QUALIFY row_number() OVER (PARTITION BY path ORDER BY run_id DESC) = 1 AND NOT g
 -- One row per path that is there.
 CREATE OR REPLACE VIEW files AS
 SELECT path, photo_id, size, make_timestamp(mtime_ns // 1000) AS modified_at, root, run_id
-FROM current_files;
+FROM current_files
+WHERE size IS NOT NULL;
 
 -- The stages each photo in the library went through, by what.
 CREATE OR REPLACE VIEW features AS
@@ -73,5 +74,5 @@ WHERE NOT EXISTS (FROM features WHERE features.photo_id = failure.photo_id AND f
                   AND features.run_id >= failure.run_id)
 UNION ALL
 SELECT files.path, NULL, failure.stage, failure.kind, failure.reason, failure.made_by, failure.run_id
-FROM latest_failures AS failure JOIN files USING (path)
+FROM latest_failures AS failure JOIN current_files AS files USING (path)
 WHERE failure.photo_id IS NULL AND files.photo_id IS NULL;

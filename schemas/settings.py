@@ -44,7 +44,8 @@ class Settings:
     batch_size: int = 16  # photos per batch through the models
     workers: int = 0  # actors; 0: as many as the CPUs allow
     commit_photos: int = 2000  # a segment is committed after this many photos
-    commit_seconds: int = 60  # ... or this much time, whichever comes first
+    commit_seconds: int = 15  # ... or this much time, whichever comes first
+    decoder: str = ""  # "module:function" instead of the built-in one, for formats it doesn't know
     verbose: bool = False
 
     @property

@@ -1,0 +1,117 @@
+"""Which models a run uses: the pack's stages and their fingerprints; what `models` lists, checks and fetches.
+
+Nothing is loaded here; stages load their models in the workers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..schemas.paths import to_text
+from ..schemas.settings import Settings
+from ..stages.base import Stage
+from ..stages.clip import Clip
+from ..stages.codecs import Limits
+from ..stages.decode import Decode
+from ..stages.faces import Faces, FaceSettings
+from ..stages.packs import CLIP, FACES, PACKS, Model, Pack, find_pack, folder_of, locate, missing_files
+from ..stages.weights import fingerprint, pull, verify
+from .home import ensure_home
+from .plan import Wanted
+from .views import Answer
+
+
+@dataclass(frozen=True)
+class Models:
+    """A pack and its stages of the features pipeline, in order; decode is always the first."""
+
+    pack: Pack
+    stages: Sequence[Stage]
+
+    @property
+    def wanted(self) -> Wanted:
+        """What each photo should have gone through."""
+        return Wanted(
+            {stage.name: stage.made_by for stage in self.stages},
+            {stage.name: stage.tried_by for stage in self.stages},
+        )
+
+    def stages_for(self, lacking: Collection[str]) -> list[Stage]:
+        """Return the stages to run for photos that lack `lacking`: those, and decode before them."""
+        return [stage for stage in self.stages if stage.name in lacking or stage.name == Decode.name]
+
+
+def load_models(settings: Settings) -> Models:
+    """Find the pack that `settings.models` names; a pack without faces or CLIP does without that stage.
+
+    Raises UsageProblem if there is no such pack, ModelMissing with the command that gets its files.
+    """
+    pack = find_pack(settings.models)
+    limits = Limits(settings.max_file_bytes, settings.max_pixels, settings.decode_side)
+    stages: list[Stage] = [Decode(limits, settings.decoder)]
+    stages += [_faces(model, settings) for model in pack.of_kind(FACES)[:1]]
+    stages += [_clip(model, settings) for model in pack.of_kind(CLIP)[:1]]
+    return Models(pack, stages)
+
+
+def _clip(model: Model, settings: Settings) -> Clip:
+    folder = locate(model, settings.home)
+    return Clip(folder, fingerprint(folder, _cache(settings)))
+
+
+def _faces(model: Model, settings: Settings) -> Faces:
+    folder = locate(model, settings.home)
+    default = FaceSettings()
+    sizes = tuple(model.settings.get("sizes", default.sizes))
+    how = FaceSettings(sizes, model.settings.get("threshold", default.threshold))
+    return Faces(folder, fingerprint(folder, _cache(settings)), how)
+
+
+def _cache(settings: Settings) -> Path:
+    return settings.home / "models" / "fingerprints.json"
+
+
+def list_models(settings: Settings) -> Answer:
+    """Return one row per model of every pack: licence, megabytes to download, folder, whether it's there."""
+    rows: list[tuple[Any, ...]] = []
+    for pack in {**PACKS, settings.models: find_pack(settings.models)}.values():
+        for model in pack.models:
+            folder = folder_of(model, settings.home)
+            there = folder.is_dir() and not missing_files(model, folder)
+            rows.append(
+                (pack.name, model.kind, model.key, model.licence, model.megabytes, there, to_text(folder))
+            )
+    return Answer(["pack", "kind", "model", "licence", "megabytes", "there", "folder"], rows)
+
+
+def verify_models(settings: Settings) -> tuple[Answer, bool]:
+    """Return one row per model of the pack, and whether all that a run needs are there and whole."""
+    pack = find_pack(settings.models)
+    verdicts = verify(pack, settings.home)
+    rows: list[tuple[Any, ...]] = [
+        (
+            pack.name,
+            found.model.kind,
+            found.model.key,
+            found.present,
+            round(found.megabytes, 1),
+            found.problem or "fine",
+        )
+        for found in verdicts
+    ]
+    return Answer(["pack", "kind", "model", "there", "megabytes", "verdict"], rows), not any(
+        found.problem for found in verdicts
+    )
+
+
+def pull_models(settings: Settings, agree: Callable[[str], bool], say: Callable[[str], None]) -> list[Path]:
+    """Fetch what the pack lacks, each model after `agree` saw its licence and size; return the folders."""
+    ensure_home(settings.home)
+
+    def asked(model: Model) -> bool:
+        return agree(f"{model.key} ({model.kind}): {model.megabytes:,} MB, licence: {model.licence}")
+
+    return pull(find_pack(settings.models), settings.home, asked, say)

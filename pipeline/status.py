@@ -1,0 +1,185 @@
+"""`status`, `failures` and `doctor`: what is there, what a run would do, and whether this machine is fit.
+
+Only reads. Needs neither torch nor Ray.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pyarrow.compute as pc
+
+from ..schemas.errors import MyvlmTagError
+from ..schemas.paths import from_text, to_text
+from ..schemas.settings import Settings, config_path
+from ..stages.scan import walk
+from . import plan
+from .catalog import Catalog
+from .models import load_models
+from .views import Answer, connect, query
+
+_LIBRARIES = (
+    "torch",
+    "open_clip_torch",
+    "transformers",
+    "ray",
+    "insightface",
+    "onnxruntime",
+    "faiss-cpu",
+    "duckdb",
+    "pyarrow",
+    "pillow",
+    "pillow-heif",
+    "exifread",
+)
+
+_COUNTS = """
+SELECT (SELECT count(*) FROM files) AS files, (SELECT count(*) FROM photos) AS photos,
+       (SELECT count(*) FROM faces) AS faces, (SELECT count(*) FROM clip) AS clip,
+       (SELECT count(*) FROM failures) AS failures, (SELECT max(run_id) FROM all_files) AS last_change
+"""
+
+_FAILURES = "SELECT path, stage, kind, reason, run_id FROM failures ORDER BY path"
+
+
+def status(roots: list[Path], settings: Settings) -> dict[str, Any]:
+    """Return counts of what is there, and of what a run over `roots` (default: all known ones) would do."""
+    catalog = Catalog(settings.catalog)
+    there: dict[str, Any] = {"home": to_text(settings.home), "models": settings.models}
+    there |= query(catalog, _COUNTS).records()[0]
+    there["segments"] = len(catalog.segments())
+    there["bytes"] = sum(path.stat().st_size for path in settings.catalog.rglob("*") if path.is_file())
+    with connect(catalog) as connection:
+        known_roots = [row[0] for row in connection.execute("SELECT DISTINCT root FROM files").fetchall()]
+    names = [to_text(os.path.abspath(root)) for root in roots] or sorted(known_roots)
+    return {"there": there, "roots": [_would_do(catalog, name, settings) for name in names]}
+
+
+def _would_do(catalog: Catalog, root: str, settings: Settings) -> dict[str, Any]:
+    known = plan.known_files(catalog)
+    try:
+        found = walk([from_text(root)], known.filter(pc.is_valid(known["size"])))
+        todo = plan.missing(catalog, load_models(settings).wanted, [root])
+    except MyvlmTagError as error:
+        return {"root": root, "problem": str(error)}
+    return {
+        "root": root,
+        "new_files": found.new,
+        "changed_files": found.changed,
+        "gone_files": found.gone,
+        "photos_to_finish": todo.num_rows,
+    }
+
+
+def status_lines(found: dict[str, Any]) -> list[str]:
+    """Return `status` in words."""
+    there = found["there"]
+    lines = [
+        f"{there['home']}: {there['photos']:,} photos in {there['files']:,} files, {there['faces']:,} faces,"
+        f" {there['failures']:,} failures; {there['segments']} segments, {there['bytes'] / 1e6:,.1f} MB",
+    ]
+    for root in found["roots"]:
+        if "problem" in root:
+            lines.append(f"{root['root']}: {root['problem']}")
+            continue
+        lines.append(
+            f"{root['root']}: a run would read {root['new_files']:,} new and {root['changed_files']:,} changed"
+            f" files, finish {root['photos_to_finish']:,} known photos and note {root['gone_files']:,} as gone"
+        )
+    return lines
+
+
+def failures(settings: Settings) -> Answer:
+    """Return one row per file that could not be done: path, stage, kind, reason, run_id."""
+    return query(Catalog(settings.catalog), _FAILURES)
+
+
+def doctor(settings: Settings) -> tuple[dict[str, Any], list[str]]:
+    """Return facts about this machine and installation, and the problems found among them."""
+    problems: list[str] = []
+    facts: dict[str, Any] = {
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.release()} {platform.machine()}",
+        "config": f"{to_text(config_path())}{'' if config_path().exists() else ' (none)'}",
+        "cpus": os.cpu_count(),
+        "gpus": _gpus(),
+        **_libraries(problems),
+        **_memory(problems),
+        **_home(settings.home, problems),
+        **_models(settings, problems),
+    }
+    return facts, problems
+
+
+def _libraries(problems: list[str]) -> dict[str, str]:
+    found = {}
+    for name in _LIBRARIES:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            found[name] = "missing"
+            problems.append(f"{name} isn't installed: pip install {name}")
+    return found
+
+
+def _gpus() -> str:
+    """Say what the driver knows; torch would take seconds to ask."""
+    cards = Path("/proc/driver/nvidia/gpus")
+    count = len(list(cards.iterdir())) if cards.is_dir() else 0
+    return f"{count} NVIDIA" if count else "none seen (everything runs on the CPU)"
+
+
+def _memory(problems: list[str]) -> dict[str, str]:
+    import psutil
+
+    memory = psutil.virtual_memory()
+    if memory.available < 2 << 30:
+        problems.append(
+            f"only {memory.available / 1e9:.1f} GB of memory are free: use fewer workers (--workers 1)"
+        )
+    return {"memory": f"{memory.available / 1e9:.1f} of {memory.total / 1e9:.1f} GB free"}
+
+
+def _home(home: Path, problems: list[str]) -> dict[str, str]:
+    there = home
+    while not there.exists():
+        there = there.parent
+    free = shutil.disk_usage(there).free
+    if not os.access(there, os.W_OK):
+        problems.append(f"{to_text(there)} can't be written: name another home with --home")
+    if free < 1 << 30:
+        problems.append(f"only {free / 1e9:.1f} GB are free for {to_text(home)}")
+    facts = {"home": to_text(home), "disk": f"{free / 1e9:.1f} GB free"}
+    if home.exists():
+        mode = home.stat().st_mode & 0o777
+        facts["permissions"] = f"{mode:o}"
+        if mode & 0o077:
+            problems.append(f"others can read {to_text(home)}: chmod 700 {to_text(home)}")
+        facts["catalog"] = _catalog_state(Catalog(home / "catalog"), problems)
+    return facts
+
+
+def _catalog_state(catalog: Catalog, problems: list[str]) -> str:
+    if not catalog.exists:
+        return "none yet"
+    try:
+        for name in ("photos", "files", "faces", "clip", "features", "failures"):
+            catalog.read(name, columns=["run_id"])
+    except MyvlmTagError as error:
+        problems.append(str(error))
+        return "damaged"
+    return f"{len(catalog.segments())} segments, readable"
+
+
+def _models(settings: Settings, problems: list[str]) -> dict[str, str]:
+    try:
+        models = load_models(settings)
+    except MyvlmTagError as error:
+        problems.append(str(error))
+        return {"models": f"{settings.models}: unusable"}
+    return {"models": f"{settings.models}: {', '.join(stage.made_by for stage in models.stages)}"}
