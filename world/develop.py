@@ -83,8 +83,15 @@ def _is_good(scene: Scene, shot: Shot) -> bool:
         return True
     star = seen[shot.star]
     if star.kind == "person":
-        return star.face_box is not None and _high(star.face_box) >= _PIXELS_CLEAR
-    return _high(star.box) >= 2 * _PIXELS_CLEAR
+        return _is_clear(star.face_box, scene, _PIXELS_CLEAR)
+    return _is_clear(star.box, scene, 2 * _PIXELS_CLEAR)
+
+
+def _is_clear(box: Box | None, scene: Scene, pixels: int) -> bool:
+    """Whether a box is there, large, and not cut off by the photo's edge."""
+    if box is None or _high(box) < pixels:
+        return False
+    return min(box[0], box[1], scene.aspect - box[2], 1 - box[3]) > 0.005
 
 
 def _high(box: Box) -> float:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import errno
 import json
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 from ..schemas.paths import to_text
@@ -22,7 +22,7 @@ from .rows import photo_row, truth_rows
 from .technique import Technique
 from .traps import TRAPS, Trap
 
-_FIRST = datetime(2019, 5, 1, 12)
+_WHEN = datetime(2019, 6, 1, 12)
 _SPOT = Spot(48.14, 11.58, 519, 1)
 _PLACES = ("park", "street", "kitchen", "garden", "cafe")
 _DRAWN_HEIGHT = 1000  # larger pictures are enlarged from this
@@ -61,7 +61,7 @@ def _shot(trap: Trap, cast: Cast, seed: int, number: int) -> Shot:
         people=(people[number % len(people)],) if trap.becomes == "read" else (),
         items=(),
         seed=(seed, 5, number),
-        moment=Moment(_FIRST + timedelta(days=number), "day", _PLACES[number % len(_PLACES)], _SPOT, ""),
+        moment=Moment(_WHEN, "day", _PLACES[number % len(_PLACES)], _SPOT, ""),
         technique=technique,
         strangers=False,
     )

@@ -124,12 +124,13 @@ def concept_shots(cast: Cast, name: str, count: int, seed: int) -> Iterator[Shot
     entity = cast.concepts[name]
     rng = np.random.default_rng([seed, 3, list(cast.concepts).index(name)])
     techniques, naming = Techniques(rng), Naming(rng)
+    friend = cast.friends[int(rng.integers(len(cast.friends)))]
     for number, event in enumerate(itertools.islice(events(rng, 20 * count), 0, 2 * count, 2)):
         moment = replace(event[0], folder=name)
         technique = techniques.draw(moment.when.year)
         people: tuple[Person, ...] = ()
         if isinstance(entity, Person):
-            people = (entity, cast.friends[-1]) if number == count - 1 else (entity,)
+            people = (entity, friend) if number == count - 1 else (entity,)
         yield Shot(
             file=naming.file(moment, technique),
             people=people,

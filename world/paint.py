@@ -94,7 +94,8 @@ class Surface:
         if first >= last or x0 >= x1:
             return
         t = ((np.arange(first, last) - y0) / max(y1 - y0, 1))[:, None, None]
-        self.pixels[first:last, x0:x1] = np.asarray(top) * (1 - t) + np.asarray(bottom) * t
+        column = np.asarray(top) * (1 - t) + np.asarray(bottom) * t
+        self.pixels[first:last, x0:x1] = column.astype(np.uint8)  # cast once, not per pixel
 
     @contextmanager
     def clipped(self, points: Points) -> Iterator[None]:

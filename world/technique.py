@@ -72,8 +72,8 @@ class Techniques:
             cameras, format = (heic, format) if heic else (cameras, "JPEG")
         camera = cameras[int(self._rng.integers(len(cameras)))]
         upended = camera.aspect == 4 / 3 and self._rng.random() < 0.3
-        # TIFF is not compressed: keep it small.
-        side = 768 if format == "TIFF" else self._sides.draw()
+        # TIFF is not compressed, and HEIC costs its writer ten times the time of a JPEG: keep them small.
+        side = min(self._sides.draw(), {"TIFF": 768, "HEIF": 960}.get(format, 1 << 30))
         technique = Technique(
             camera=camera,
             aspect=3 / 4 if upended else camera.aspect,

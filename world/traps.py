@@ -72,7 +72,7 @@ def _half_zeros(path: Path, pixels: Pixels) -> None:
 def _damaged_png(path: Path, pixels: Pixels) -> None:
     data = bytearray(encode(Image.fromarray(pixels), "PNG", None))
     middle = len(data) // 2
-    data[middle : middle + 64] = bytes(64)
+    data[middle : middle + 4096] = bytes([255]) * 4096
     path.write_bytes(data)
 
 
@@ -180,7 +180,7 @@ def _failures() -> Iterable[Trap]:
         "film.jpg", "the start of a video named .jpg", "not_a_photo", partial(_raw, data=_MP4 + bytes(4096))
     )
     yield failure("bomb.png", "a decompression bomb: 900 megapixels in a small file", "too_large", _bomb)
-    yield failure("scratched.png", "a PNG with zeros in the middle of its pixels", "damaged", _damaged_png)
+    yield failure("scratched.png", "a PNG overwritten in the middle", "damaged", _damaged_png)
     yield failure(
         "locked.jpg", "a photo that nobody may read (mode 000)", "unreadable", _locked, if_root="read"
     )
