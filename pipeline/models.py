@@ -16,7 +16,7 @@ from ..stages.base import Stage
 from ..stages.clip import Clip
 from ..stages.codecs import Limits
 from ..stages.decode import Decode
-from ..stages.faces import Faces, FaceSettings
+from ..stages.faces import Faces
 from ..stages.packs import CLIP, FACES, PACKS, Model, Pack, find_pack, folder_of, locate, missing_files
 from ..stages.weights import fingerprint, pull, verify
 from .home import ensure_home
@@ -64,10 +64,7 @@ def _clip(model: Model, settings: Settings) -> Clip:
 
 def _faces(model: Model, settings: Settings) -> Faces:
     folder = locate(model, settings.home)
-    default = FaceSettings()
-    sizes = tuple(model.settings.get("sizes", default.sizes))
-    how = FaceSettings(sizes, model.settings.get("threshold", default.threshold))
-    return Faces(folder, fingerprint(folder, _cache(settings)), how)
+    return Faces(model, settings.home, fingerprint(folder, _cache(settings)))
 
 
 def _cache(settings: Settings) -> Path:

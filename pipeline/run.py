@@ -26,7 +26,7 @@ from ..schemas.settings import Settings
 from ..schemas.tables import FAILURES, FILES
 from ..stages.base import Stage
 from ..stages.scan import identify, walk
-from . import plan
+from . import index, plan
 from .catalog import Catalog
 from .chain import SECONDS
 from .cluster import ray_session
@@ -74,7 +74,7 @@ class Summary:
         """Return the summary in words."""
         lines = [
             f"{self.files:,} files: {self.new:,} new, {self.changed:,} changed, {self.gone:,} gone",
-            f"{self.done:,} of {self.todo:,} photos done, {self.faces:,} faces found, in {duration(self.seconds)}",
+            f"{self.done:,} of {self.todo:,} photos done in {duration(self.seconds)}; {self.faces:,} faces",
         ]
         if self.failed:
             kinds = ", ".join(f"{count:,} {kind}" for kind, count in sorted(self.failures.items()))
@@ -133,6 +133,8 @@ class _Run:
         models = load_models(self.settings)
         self.scan()
         self.features(models)
+        if self.summary.todo or not (self.catalog.folder / "index").exists():
+            index.update(self.catalog, models.wanted, self.progress)
         write_database(self.catalog)
 
     def scan(self) -> None:

@@ -88,8 +88,9 @@ def status_lines(found: dict[str, Any]) -> list[str]:
             lines.append(f"{root['root']}: {root['problem']}")
             continue
         lines.append(
-            f"{root['root']}: a run would read {root['new_files']:,} new and {root['changed_files']:,} changed"
-            f" files, finish {root['photos_to_finish']:,} known photos and note {root['gone_files']:,} as gone"
+            f"{root['root']}: a run would read {root['new_files']:,} new and {root['changed_files']:,}"
+            f" changed files, finish {root['photos_to_finish']:,} known photos,"
+            f" note {root['gone_files']:,} as gone"
         )
     return lines
 
