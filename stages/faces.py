@@ -50,8 +50,8 @@ class Faces(Stage):
     def __init__(self, model: Model, home: Path, fingerprint: str, threads: int = 1) -> None:
         """Use a pack's ONNX models, whose content `fingerprint` names, on so many `threads`.
 
-        Of the model's settings, `sizes` are the squares (pixels) that pictures are fitted into, a large one for
-        small faces and a small one for faces that fill the photo, and `threshold` is the least score.
+        Of the model's settings, `sizes` are the squares (pixels) that pictures are fitted into, a large one
+        for small faces and a small one for faces that fill the photo, and `threshold` is the least score.
         """
         self.model = model
         self.home = home

@@ -41,9 +41,8 @@ class Model:
     megabytes: int  # to download
     files: tuple[str, ...]  # patterns that must each match a file in its folder
     sources: tuple[Source, ...] = ()  # none for packaged weights and those in a folder of one's own
-    settings: Mapping[str, Any] = field(
-        default_factory=dict
-    )  # thresholds and sizes, by the stages' names for them
+    #: Thresholds and sizes, by the names its stage has for them.
+    settings: Mapping[str, Any] = field(default_factory=dict)
     path: str = ""  # for a pack in a folder of one's own
 
 

@@ -73,8 +73,8 @@ def pull(
 ) -> list[Path]:
     """Fetch the models of `pack` that are not there, each after `agree` (shown licence and size) said yes.
 
-    Raises ModelMissing when a source cannot be reached, DiskFull when there is no room. What was fetched stays,
-    and a second pull goes on from there.
+    Raises ModelMissing when a source cannot be reached, DiskFull when there is no room. What was fetched
+    stays, and a second pull goes on from there.
     """
     folders = []
     for model in pack.models:
