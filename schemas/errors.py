@@ -61,6 +61,20 @@ class ModelDamaged(MyvlmTagError):
     """A model file is there but isn't what its pack says, or its library can't load it."""
 
 
+class PhotosUnusable(MyvlmTagError):
+    """The photos given don't teach a concept: unreadable, no face, two people equally often."""
+
+
+class ConceptMissing(MyvlmTagError):
+    """There is no concept of that name."""
+
+    exit_code = USAGE
+
+
+class ConceptDamaged(MyvlmTagError):
+    """A concept's folder doesn't hold what it should."""
+
+
 class ChainBroken(MyvlmTagError):
     """Stages that don't fit together; the cause lists every problem at once."""
 
