@@ -75,6 +75,9 @@ class Features:
         import ray.data
 
         actors = self._actors(stages)
+        joined = (
+            self.settings.address and not self.settings.workers
+        )  # a cluster may grow beyond what it has now
         with warnings.catch_warnings():
             # Ray warns that 2.64 will want max_task_retries elsewhere; until then there is no other place.
             warnings.simplefilter("ignore", category=DeprecationWarning)
@@ -84,7 +87,10 @@ class Features:
                 batch_size=self._batch_size(stages),
                 batch_format="pyarrow",
                 compute=ray.data.ActorPoolStrategy(
-                    min_size=1, initial_size=actors, max_size=actors, max_tasks_in_flight_per_actor=_IN_FLIGHT
+                    min_size=1,
+                    initial_size=actors,
+                    max_size=None if joined else actors,
+                    max_tasks_in_flight_per_actor=_IN_FLIGHT,
                 ),
                 max_restarts=-1,  # a dead actor comes back; what it had in hand doesn't
                 max_task_retries=0,

@@ -52,19 +52,11 @@ def load_models(settings: Settings) -> Models:
     pack = find_pack(settings.models)
     limits = Limits(settings.max_file_bytes, settings.max_pixels, settings.decode_side)
     stages: list[Stage] = [Decode(limits, settings.decoder)]
-    stages += [_faces(model, settings) for model in pack.of_kind(FACES)[:1]]
-    stages += [_clip(model, settings) for model in pack.of_kind(CLIP)[:1]]
+    for kind, stage in ((FACES, Faces), (CLIP, Clip)):
+        for model in pack.of_kind(kind)[:1]:
+            folder = locate(model, settings.home)
+            stages.append(stage(model, settings.home, fingerprint(folder, _cache(settings))))
     return Models(pack, stages)
-
-
-def _clip(model: Model, settings: Settings) -> Clip:
-    folder = locate(model, settings.home)
-    return Clip(folder, fingerprint(folder, _cache(settings)))
-
-
-def _faces(model: Model, settings: Settings) -> Faces:
-    folder = locate(model, settings.home)
-    return Faces(model, settings.home, fingerprint(folder, _cache(settings)))
 
 
 def _cache(settings: Settings) -> Path:

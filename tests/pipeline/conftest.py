@@ -1,0 +1,174 @@
+"""A library of small photos, a pack of tiny models, a Ray cluster for the session, and ways to run and look."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from myvlm_tag.pipeline.catalog import Catalog
+from myvlm_tag.pipeline.progress import Progress
+from myvlm_tag.pipeline.run import Summary
+from myvlm_tag.pipeline.run import run as run_pipelines
+from myvlm_tag.pipeline.views import query
+from myvlm_tag.schemas.settings import Settings, load_settings
+
+TINY_CLIP = {
+    "embed_dim": 16,
+    "vision_cfg": {"image_size": 32, "layers": 1, "width": 32, "head_width": 16, "patch_size": 16},
+    "text_cfg": {"context_length": 8, "vocab_size": 49408, "width": 16, "heads": 1, "layers": 1},
+}
+
+
+def write_photos(folder: Path, count: int, seed: int = 0, size: tuple[int, int] = (160, 120)) -> list[Path]:
+    """Write `count` different JPEGs, every second one with a bright square (which the tiny detector likes)."""
+    rng = np.random.default_rng(seed)
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for number in range(count):
+        pixels = rng.integers(0, 90, (size[1], size[0], 3), np.uint8)
+        if number % 2:
+            pixels[40:80, 40:80] = 255
+        paths.append(folder / f"photo {number:04d}.jpg")
+        Image.fromarray(pixels).save(paths[-1], quality=85)
+    return paths
+
+
+@pytest.fixture(scope="session")
+def tiny_pack(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A pack in a folder: a detector of bright squares, a recogniser and a CLIP model, all untrained and tiny."""
+    folder = tmp_path_factory.mktemp("pack")
+    (folder / "faces").mkdir()
+    _save_detector(folder / "faces" / "det.onnx")
+    _save_recogniser(folder / "faces" / "rec.onnx")
+    _save_clip(folder / "clip")
+    return folder
+
+
+def _save_detector(path: Path) -> None:
+    """SCRFD's nine outputs (scores, boxes, landmarks at strides 8, 16, 32); bright means a face."""
+    from onnx import TensorProto, helper, numpy_helper, save
+
+    nodes, weights, outputs = [], [], []
+    for kind, width, bias in (("score", 1, -16.0), ("box", 4, 2.0), ("points", 10, 0.5)):
+        for stride in (8, 16, 32):
+            name = f"{kind}{stride}"
+            gain = 20.0 / (3 * stride * stride) if kind == "score" else 0.0
+            kernel = np.full((2 * width, 3, stride, stride), gain, np.float32)
+            weights += [
+                numpy_helper.from_array(kernel, f"{name}.w"),
+                numpy_helper.from_array(np.full(2 * width, bias, np.float32), f"{name}.b"),
+                numpy_helper.from_array(np.array([-1, width]), f"{name}.shape"),
+            ]
+            shape = {"kernel_shape": [stride, stride], "strides": [stride, stride]}
+            nodes += [
+                helper.make_node("Conv", ["input", f"{name}.w", f"{name}.b"], [f"{name}.map"], **shape),
+                helper.make_node("Transpose", [f"{name}.map"], [f"{name}.last"], perm=[0, 2, 3, 1]),
+                helper.make_node("Reshape", [f"{name}.last", f"{name}.shape"], [f"{name}.flat"]),
+                helper.make_node("Sigmoid" if kind == "score" else "Identity", [f"{name}.flat"], [name]),
+            ]
+            outputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", width]))
+    pixels = helper.make_tensor_value_info("input", TensorProto.FLOAT, [1, 3, "h", "w"])
+    graph = helper.make_graph(nodes, "detector", [pixels], outputs, weights)
+    save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), path)
+
+
+def _save_recogniser(path: Path) -> None:
+    from onnx import TensorProto, helper, numpy_helper, save
+
+    projection = np.random.default_rng(1).normal(size=(3 * 16, 512)).astype(np.float32)
+    weights = [numpy_helper.from_array(projection, "w"), numpy_helper.from_array(np.array([-1, 48]), "shape")]
+    nodes = [
+        helper.make_node("AveragePool", ["input"], ["pooled"], kernel_shape=[28, 28], strides=[28, 28]),
+        helper.make_node("Reshape", ["pooled", "shape"], ["flat"]),
+        helper.make_node("MatMul", ["flat", "w"], ["embedding"]),
+    ]
+    pixels = helper.make_tensor_value_info("input", TensorProto.FLOAT, ["n", 3, 112, 112])
+    output = helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["n", 512])
+    graph = helper.make_graph(nodes, "recogniser", [pixels], [output], weights)
+    save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), path)
+
+
+def _save_clip(folder: Path) -> None:
+    import torch
+    from open_clip.model import CLIP
+    from safetensors.torch import save_file
+
+    folder.mkdir()
+    torch.manual_seed(0)
+    model = CLIP(**TINY_CLIP)
+    save_file(
+        {name: value.contiguous() for name, value in model.state_dict().items()},
+        folder / "open_clip_model.safetensors",
+    )
+    preprocess = {"mean": [0.5] * 3, "std": [0.5] * 3, "interpolation": "bicubic", "resize_mode": "squash"}
+    config = {"model_cfg": TINY_CLIP, "preprocess_cfg": preprocess}
+    (folder / "open_clip_config.json").write_text(json.dumps(config))
+
+
+@pytest.fixture(scope="session")
+def ray_address() -> Iterator[str]:
+    """A Ray cluster of two CPUs that outlives single runs, which then start faster."""
+    from ray.cluster_utils import Cluster
+
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 2, "object_store_memory": 200 << 20})
+    yield cluster.address
+    cluster.shutdown()
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def settings(home: Path, tiny_pack: Path, ray_address: str) -> Settings:
+    flags = {"home": home, "models": str(tiny_pack), "address": ray_address, "batch_size": 4, "workers": 2}
+    return load_settings(flags, environ={}, config=home / "none.toml")
+
+
+@pytest.fixture
+def run(settings: Settings) -> Callable[..., Summary]:
+    """Run over a library in this process; settings can be overridden by name."""
+    from dataclasses import replace
+
+    def run(*roots: Path, **changes: Any) -> Summary:
+        return run_pipelines(list(roots), replace(settings, **changes), Progress(quiet=True))
+
+    return run
+
+
+@pytest.fixture
+def ask(settings: Settings) -> Callable[[str], list[tuple[Any, ...]]]:
+    """Query the catalog."""
+    return lambda sql: query(Catalog(settings.catalog), sql).rows
+
+
+def command(*arguments: str | Path, **environment: str) -> list[str]:
+    """The command line of `myvlm-tag` with these arguments, in this Python."""
+    return [sys.executable, "-m", "myvlm_tag.cli", *map(str, arguments)]
+
+
+@pytest.fixture
+def tag() -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run `myvlm-tag` as a process of its own."""
+
+    def tag(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            command(*arguments),
+            env=os.environ | environment,
+            capture_output=True,
+            text=True,
+            timeout=240,
+            check=False,
+        )
+
+    return tag
