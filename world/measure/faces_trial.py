@@ -31,6 +31,10 @@ FAMILY = 3
 """Photos are of this many people, of one family: siblings are the hardest to tell apart."""
 SMALLEST = 24.0
 """A face counts from this many pixels of its long side on, on a photo of PHOTO_SIDE."""
+FAR = 0.3
+"""The part of the photos taken from further away than the usual ones: small faces count too."""
+SIZES = [(128, 128), (640, 640)]
+"""Photos are fitted into both, as the product does: the small one shows faces that fill a photo."""
 HIT = 0.5
 """A detection is right from this intersection over union on."""
 IGNORED = 0.3
@@ -79,7 +83,7 @@ def analysis(pack: Path, threads: int = 1) -> "FaceAnalysis":
         providers=["CPUExecutionProvider"],
         sess_options=options,
     )
-    app.prepare(ctx_id=-1, det_size=(640, 640))
+    app.prepare(ctx_id=-1, det_size=SIZES)
     return app
 
 
@@ -100,10 +104,20 @@ def observe_family(pack: Path, seed: int, index: int, photos: int) -> Trial:
     for photo in range(photos):
         shown = [people[i] for i in rng.permutation(FAMILY)[: int(rng.integers(1, FAMILY + 1))]]
         scene = sample_scene(rng, shown)
+        if rng.random() < FAR:
+            step_back(scene, float(rng.uniform(0.3, 0.8)))
         height = round(PHOTO_SIDE / max(scene.aspect, 1.0))
         image = jpeg(render(scene, height), int(rng.integers(75, 96)))
         trial.extend(observe(pack, image, scene, index, index * photos + photo))
     return trial
+
+
+def step_back(scene: Scene, factor: float) -> None:
+    """Shrink everyone and everything about a point on the ground, as if the photographer had stepped back."""
+    x, y = scene.aspect / 2, 0.95
+    for actor in scene.actors:
+        actor.x, actor.base = x + (actor.x - x) * factor, y + (actor.base - y) * factor
+        actor.size *= factor
 
 
 def observe(pack: Path, image: NDArray[np.uint8], scene: Scene, family: int, photo: int) -> Trial:

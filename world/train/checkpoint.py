@@ -48,12 +48,15 @@ def fit(
     peak: float,
     weight_decay: float = 1e-2,
 ) -> None:
-    """Train `model` in place with AdamW for `minutes`, from `folder`'s checkpoint if there is one.
+    """Train `model` in place with AdamW for `minutes` of computing, or on from the checkpoint in `folder`.
 
     `batch_loss` gets the progress (0 to 1) and returns one batch's loss with the parts worth logging. The
-    schedule follows the clock and not a count of steps, so that a shared machine trains less but still
-    anneals to the end. More minutes than a finished run had go on from its weights, at a higher rate again.
+    schedule follows the clock and not a count of steps, so that a slow machine trains less but still anneals
+    to the end. More minutes than a finished run had go on from its weights, at a higher rate again.
     """
+    on_cpu = next(model.parameters()).device.type == "cpu"
+    # A shared CPU counts only while it computes for this run: what others take must not cost training.
+    clock = time.thread_time if on_cpu else time.monotonic
     optimizer = torch.optim.AdamW(model.parameters(), lr=peak, betas=(0.9, 0.98), weight_decay=weight_decay)
     progress = load(folder, model, optimizer)
     progress.finished = progress.seconds >= 60 * minutes
@@ -61,7 +64,7 @@ def fit(
     seen: dict[str, float] = {}
     model.train()
     while not progress.finished:
-        begun = time.monotonic()
+        begun = clock()
         fraction = progress.seconds / (60 * minutes)
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(fraction, peak)
@@ -70,9 +73,9 @@ def fit(
         loss.backward()
         nn.utils.clip_grad_norm_(model.parameters(), 5.0)
         optimizer.step()
-        now = time.monotonic()
         progress.steps += 1
-        progress.seconds += now - begun
+        progress.seconds += clock() - begun
+        now = time.monotonic()
         progress.finished = progress.seconds >= 60 * minutes
         for name, part in parts.items():
             seen[name] = part if name not in seen else 0.97 * seen[name] + 0.03 * part

@@ -82,7 +82,7 @@ def write_pack(out: Path) -> None:
     """Choose the person threshold on validation people and store it with the pack as data."""
     trial = run_trial(out, VALIDATION_SEED, VALIDATION_FAMILIES, VALIDATION_PHOTOS)
     threshold = choose_threshold(trial)
-    pack = {"person_threshold": round(threshold, 3), "detection_threshold": 0.5, "detection_size": [640, 640]}
+    pack = {"person_threshold": round(threshold, 3)}
     (out / "pack.json").write_text(json.dumps(pack, indent=2) + "\n")
     log.info("person threshold %.3f: %s", threshold, recognise(trial, threshold))
 

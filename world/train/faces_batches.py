@@ -46,6 +46,14 @@ def soften(image: NDArray[np.uint8], rng: np.random.Generator, least: float) -> 
     return np.asarray(cv2.resize(small, image.shape[:2]), np.uint8)
 
 
+def shake(image: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+    """The image moved, turned and scaled a little: landmarks that are off are mostly off together."""
+    side = image.shape[0]
+    matrix = cv2.getRotationMatrix2D((side / 2, side / 2), rng.normal(0, 3.0), np.exp(rng.normal(0, 0.035)))
+    matrix[:, 2] += rng.normal(0, 0.02 * side, 2)
+    return np.asarray(cv2.warpAffine(image, matrix, (side, side)), np.uint8)
+
+
 class Tiles:
     """Random, mirrored, recoloured cuts of the detector's pool."""
 
@@ -84,7 +92,7 @@ def move(faces: NDArray[np.float32], x: float, y: float, mirrored: bool) -> NDAr
 
 
 class Crops:
-    """Recoloured, sometimes softened crops of the recogniser's pool."""
+    """Recoloured, shaken, sometimes softened crops of the recogniser's pool."""
 
     def __init__(self, pool: Pool) -> None:
         self.crops, self.vectors = pool.array("crops"), pool.array("vectors")
@@ -97,6 +105,8 @@ class Crops:
         images = np.array(self.crops[identity, place], np.uint8)
         for row in np.flatnonzero(self.rng.random(size) < 0.15):
             images[row] = soften(images[row], self.rng, 0.3)
+        for row in np.flatnonzero(self.rng.random(size) < 0.6):
+            images[row] = shake(images[row], self.rng)
         return (
             recolour(gather(torch.from_numpy(images), 127.5), self.rng, 0.05),
             torch.from_numpy(identity),

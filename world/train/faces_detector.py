@@ -176,7 +176,7 @@ def detection_loss(
     parts = {
         "score": focal.sum() / count,
         "box": 2.0 * (1 - quality).sum() / count,
-        "landmarks": 4.0
+        "landmarks": 8.0
         * functional.smooth_l1_loss(apart, torch.zeros_like(apart), beta=0.02, reduction="sum")
         / (10 * count),
     }

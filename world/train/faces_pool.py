@@ -55,7 +55,7 @@ def draw_tile(rng: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray[np.f
     """
     scene = sample_scene(rng)
     entities = truth(scene)
-    scale = DETECTOR_SIDE / max(scene.aspect, 1.0) * float(np.exp(rng.uniform(np.log(0.3), np.log(2.2))))
+    scale = DETECTOR_SIDE / max(scene.aspect, 1.0) * float(np.exp(rng.uniform(np.log(0.2), np.log(2.2))))
     origin = _tile_origin(rng, scene, entities, TILE / scale)
     view = (
         max(0.0, origin[0]),
