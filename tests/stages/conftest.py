@@ -51,8 +51,8 @@ def todo():
         sizes = [file.stat().st_size if file.exists() else 0 for file in files]
         return pa.table(
             {
-                "photo_id": [f"{i:032x}" for i in range(len(files))],
-                "path": [to_text(file) for file in files],
+                "photo_id": pa.array([f"{i:032x}" for i in range(len(files))], pa.string()),
+                "path": pa.array([to_text(file) for file in files], pa.string()),
                 "size": pa.array(sizes, pa.int64()),
             }
         )
@@ -100,7 +100,7 @@ def scene() -> Image.Image:
 
 @pytest.fixture(scope="session")
 def clip_folder(tmp_path_factory):
-    """A function: changes to a small open_clip model's configuration -> its folder, in the published layout."""
+    """A function: changes to a small open_clip model's configuration -> its folder, in published layout."""
     import open_clip
     import torch
     from safetensors.torch import save_file

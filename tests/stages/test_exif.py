@@ -21,7 +21,7 @@ def block(image=None, exif=None, gps=None) -> bytes:
 RICH = block(
     {
         piexif.ImageIFD.Make: b"Nikon\0junk",
-        piexif.ImageIFD.Model: "Z 6 II  ".encode(),
+        piexif.ImageIFD.Model: b"Z 6 II  ",
         piexif.ImageIFD.Orientation: 6,
         piexif.ImageIFD.DateTime: b"2024:01:01 00:00:00",
     },
