@@ -22,7 +22,7 @@ from .things import Item, sample_item
 # What is in the photos of a library, as a deck of cards. P: one of the four people, C: of their circle (now
 # and then the sibling or a friend), S: a stranger, p: a pet, t: a thing, l: a look-alike, i: any item.
 _SUBJECTS = (
-    ["P"] * 11 + ["PC"] * 8 + ["PCC"] * 5 + ["p"] * 4 + ["Pp"] * 5 + ["t"] * 4 + ["Pt"] * 5 + ["PCp"] * 2
+    ["P"] * 11 + ["PC"] * 8 + ["PCC"] * 6 + ["p"] * 4 + ["Pp"] * 5 + ["t"] * 4 + ["Pt"] * 5 + ["PCp"] * 2
     + ["Ppt"] + ["sibling"] * 2 + ["friend"] + ["l"] * 3 + ["Pl"] * 3 + ["Sl"] + ["S"] * 2 + ["SS"]
     + ["i"] + ["Si"] + [""]
 )  # fmt: skip
