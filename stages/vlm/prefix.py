@@ -1,0 +1,87 @@
+"""What a decoder-only model makes of a photo before it reads any prompt: keys and values, computed once.
+
+Only for language models that read left to right; what is done with the cache is the adapter's business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.functional import pad
+from transformers import DynamicCache
+
+from .base import Features
+
+_KEEP_BYTES = 128 << 20  # per photo; larger ones (thousands of tokens in a 7B model) are worked out each time
+
+Memory = list[tuple[Tensor, Tensor]]
+"""Keys and values (heads, tokens, size) of each layer."""
+
+
+class Prefixes:
+    """Reads photos into key/value caches."""
+
+    def __init__(self, model: Any, before: Tensor) -> None:
+        """Use a transformers model; `before` (tokens, width) is what every prompt has before its image."""
+        self._model = model
+        self._before = before
+
+    def cache(self, features: Sequence[Features]) -> tuple[DynamicCache, Tensor]:
+        """A fresh cache with one row per photo, padded on the left, and its mask (rows, tokens)."""
+        known = {id(photo): photo.memory for photo in features if photo.memory is not None}
+        unread = {id(photo): photo for photo in features if id(photo) not in known}
+        for photo, memory in zip(unread.values(), self._read(list(unread.values())), strict=True):
+            known[id(photo)] = memory
+            if sum(keys.nbytes + values.nbytes for keys, values in memory) <= _KEEP_BYTES:
+                photo.memory = memory
+        rows: list[Memory] = [known[id(photo)] for photo in features]
+        lengths = [row[0][0].shape[1] for row in rows]
+        longest = max(lengths)
+        cache = DynamicCache(config=self._model.config)
+        for layer in range(len(rows[0])):
+            keys, values = (
+                torch.stack(
+                    [
+                        pad(row[layer][part], (0, 0, longest - length, 0))
+                        for row, length in zip(rows, lengths, strict=True)
+                    ]
+                )
+                for part in (0, 1)
+            )
+            cache.update(keys, values, layer)
+        device = self._before.device
+        mask = pad_left([torch.ones(length, dtype=torch.long, device=device) for length in lengths])
+        return cache, mask
+
+    @torch.no_grad()
+    def _read(self, features: Sequence[Features]) -> list[Memory]:
+        if not features:
+            return []
+        rows = [torch.cat([self._before, photo.tokens.to(self._before)]) for photo in features]
+        mask = pad_left([torch.ones(len(row), dtype=torch.long, device=row.device) for row in rows])
+        made = self._model(
+            inputs_embeds=pad_left(rows),
+            attention_mask=mask,
+            position_ids=(mask.cumsum(1) - 1).clamp(min=0),
+            past_key_values=DynamicCache(config=self._model.config),
+            use_cache=True,
+            logits_to_keep=1,
+        )
+        layers = made.past_key_values.layers
+        return [
+            [
+                (layer.keys[row, :, -len(own) :].clone(), layer.values[row, :, -len(own) :].clone())
+                for layer in layers
+            ]
+            for row, own in enumerate(rows)
+        ]
+
+
+def pad_left(rows: Sequence[Tensor], value: float = 0) -> Tensor:
+    """Stack rows of different lengths (along their first dimension), ends together."""
+    longest = max(len(row) for row in rows)
+    flat = [(0, 0) * (row.dim() - 1) + (longest - len(row), 0) for row in rows]
+    return torch.stack([pad(row, sides, value=value) for row, sides in zip(rows, flat, strict=True)])
