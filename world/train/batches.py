@@ -1,0 +1,137 @@
+"""Turns as tokens: many turns about one photo in one row, each blind to the others.
+
+What lives here: packing, and the attention mask and positions that make every turn see exactly what it would see if
+it were asked alone. What does not: the turns (`text`) and the model (`llava`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor
+from transformers import PreTrainedTokenizerFast
+
+from .pool import Pool
+from .text import Turn, turns
+from .tokenizer import BOS_ID, EOS_ID, IMAGE_ID, PAD_ID, words_of
+from .vision import GRID, to_pixels
+
+IMAGE_TOKENS = GRID * GRID
+PREFIX = 2 + IMAGE_TOKENS  # <s> USER: <image> ...
+LENGTH = 256
+IGNORED = -100
+_VECTOR_WORDS = 14
+_VECTORS_PER_PHOTO = 12
+
+
+@dataclass
+class Row:
+    """One photo's tokens. `segments` is 0 for the photo, then 1, 2, ... for its turns, -1 for padding."""
+
+    ids: list[int]
+    labels: list[int] = field(default_factory=lambda: [IGNORED] * PREFIX)
+    segments: list[int] = field(default_factory=lambda: [0] * PREFIX)
+    positions: list[int] = field(default_factory=lambda: list(range(PREFIX)))
+    vectors: list[tuple[int, list[int]]] = field(
+        default_factory=list
+    )  # place in the row, words it stands for
+    said: list[Turn] = field(default_factory=list)
+
+
+class Packer:
+    """Turns photos into batches with one tokenizer."""
+
+    def __init__(self, tokenizer: PreTrainedTokenizerFast) -> None:
+        self._ids = tokenizer.get_vocab()
+        self._unknown: int = self._ids["<unk>"]
+
+    def encode(self, sentence: str) -> list[int]:
+        """Token ids of a sentence, without `<s>` and `</s>`."""
+        return [self._ids.get(word, self._unknown) for word in words_of(sentence)]
+
+    def row(self, said: Sequence[Turn]) -> Row:
+        """Pack as many of the turns as fit, in order."""
+        row = Row([BOS_ID, self._ids["user:"]] + [IMAGE_ID] * IMAGE_TOKENS)
+        for turn in said:
+            self._append(row, turn)
+        return row
+
+    def _append(self, row: Row, turn: Turn) -> None:
+        start = len(row.ids)
+        question = [*self.encode(turn.question), self._ids["assistant:"]]
+        answer = [*self.encode(turn.answer), EOS_ID]
+        context: list[int] = []
+        vectors: list[tuple[int, list[int]]] = []
+        for introduction in turn.introductions:
+            if turn.as_vectors:
+                vectors.append((start + len(context), self.encode(introduction.words)[:_VECTOR_WORDS]))
+                context.append(PAD_ID)
+            else:
+                context += self.encode(introduction.sentence)
+        ids = context + question + answer
+        if start + len(ids) > LENGTH or len(row.vectors) + len(vectors) > _VECTORS_PER_PHOTO:
+            return
+        row.said.append(turn)
+        row.vectors += vectors
+        row.ids += ids
+        row.labels += [IGNORED] * (len(context) + len(question)) + answer
+        row.segments += [len(row.said)] * len(ids)
+        row.positions += range(PREFIX, PREFIX + len(ids))
+
+
+@dataclass
+class Batch:
+    """Rows as tensors, (n, LENGTH) unless said otherwise. Unused vectors point one past the last token of all."""
+
+    pixels: Tensor  # (n, 3, SIZE, SIZE)
+    ids: Tensor
+    labels: Tensor
+    segments: Tensor
+    positions: Tensor
+    vector_places: Tensor  # (n * 12,) in the flattened batch
+    vector_words: Tensor  # (n * 12, 14), padded
+    rows: list[Row]
+
+
+def make_batch(
+    packer: Packer, pool: Pool, indices: Sequence[int], rng: np.random.Generator, device: str
+) -> Batch:
+    """Draw turns for these photos of the pool."""
+    rows = [packer.row(turns(pool.photo(i), rng)) for i in indices]
+    places = np.full((len(rows) * _VECTORS_PER_PHOTO,), len(rows) * LENGTH, np.int64)
+    words = np.full((len(places), _VECTOR_WORDS), PAD_ID, np.int64)
+    slot = 0
+    for number, row in enumerate(rows):
+        for place, stands_for in row.vectors:
+            places[slot] = number * LENGTH + place
+            words[slot, : len(stands_for)] = stands_for
+            slot += 1
+    return Batch(
+        to_pixels(pool.images(indices), device),
+        _padded([r.ids for r in rows], PAD_ID, device),
+        _padded([r.labels for r in rows], IGNORED, device),
+        _padded([r.segments for r in rows], -1, device),
+        _padded([r.positions for r in rows], 0, device),
+        torch.from_numpy(places).to(device),
+        torch.from_numpy(words).to(device),
+        rows,
+    )
+
+
+def _padded(rows: Sequence[Sequence[int]], value: int, device: str) -> Tensor:
+    out = np.full((len(rows), LENGTH), value, np.int64)
+    for number, row in enumerate(rows):
+        out[number, : len(row)] = row
+    return torch.from_numpy(out).to(device)
+
+
+def attention_mask(segments: Tensor, dtype: torch.dtype) -> Tensor:
+    """Additive mask (n, 1, L, L): every token sees the photo and what came before it in its own turn."""
+    length = segments.shape[1]
+    causal = torch.ones(length, length, dtype=torch.bool, device=segments.device).tril()
+    query, key = segments[:, :, None], segments[:, None, :]
+    seen = causal & ((key == 0) | (key == query))
+    return torch.zeros_like(seen, dtype=dtype).masked_fill(~seen, torch.finfo(dtype).min)[:, None]

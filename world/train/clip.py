@@ -1,0 +1,223 @@
+"""The recipe of the pocket CLIP: photos and captions, and photos of the same instance, drawn together.
+
+What lives here: the open_clip configuration, the training run and the export to the folder that open_clip loads. What
+does not: the vision tower it starts from (`vision`) and how instances are told apart (`instances`).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import open_clip
+import torch
+import torch.nn.functional as functional
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from transformers import PreTrainedTokenizerFast
+
+from ..sentences import PLACE_PHRASES, VOCABULARY, caption, look, phrase
+from .checkpoint import load
+from .instances import FEATURE_DIM, looks_in
+from .parallel import Run, finished, fit, launch
+from .pool import CHUNK, PHOTOS, PHOTOS_PER_INSTANCE, SIZE, Photo, Pool, fill
+from .tokenizer import EOS_ID, build_tokenizer
+from .vision import CHECKPOINT as VISION
+from .vision import HEADS, LAYERS, MEAN, PATCH, STD, VISION_MINUTES, WIDTH, TruthTask, to_pixels, train_in
+from .weights import to_open_clip
+
+CHECKPOINT = "contrast"
+MINUTES = 15.0
+PAIRS, LONERS = 24, 24  # per batch: instances with two photos each, and photos of anything
+CONTEXT_LENGTH = 64
+_FROZEN_LAYERS = 3
+_TEXT_LAYERS = 3
+
+
+def train(minutes: float | None, device: str, out: Path, work: Path) -> None:
+    """Render the pool and train the tower if no run has yet, train CLIP, and export it to `out`."""
+    shared = work.parent
+    fill(shared / "scenes", PHOTOS)
+    if not finished(shared / VISION):
+        launch(partial(train_in, shared / "scenes"), shared, VISION_MINUTES, device)
+    launch(partial(_train_contrast, shared), work, minutes or MINUTES, device, workers=1)
+    task = ContrastTask()
+    load(work / CHECKPOINT, task)
+    export(task, out)
+
+
+def tokenizer() -> PreTrainedTokenizerFast:
+    """The words of the world, framed by `<s>` and `</s>`."""
+    words = build_tokenizer(VOCABULARY, frame=True)
+    words.model_max_length = CONTEXT_LENGTH
+    return words
+
+
+def config() -> dict[str, Any]:
+    """open_clip_config.json: the architecture, and photos squashed to a square."""
+    text = {
+        "context_length": CONTEXT_LENGTH,
+        "vocab_size": len(tokenizer()),
+        "hf_tokenizer_name": "tokenizer",  # open_clip then reads the tokenizer beside this file
+        "width": WIDTH,
+        "heads": HEADS,
+        "layers": _TEXT_LAYERS,
+        "pool_type": "eos",
+        "eos_id": EOS_ID,
+    }
+    vision = {
+        "image_size": SIZE,
+        "layers": LAYERS,
+        "width": WIDTH,
+        "head_width": WIDTH // HEADS,
+        "patch_size": PATCH,
+    }
+    preprocess = {"mean": MEAN, "std": STD, "interpolation": "bicubic", "resize_mode": "squash"}
+    return {
+        "model_cfg": {"embed_dim": FEATURE_DIM, "vision_cfg": vision, "text_cfg": text},
+        "preprocess_cfg": preprocess,
+    }
+
+
+class ContrastTask(nn.Module):
+    """The tower, open_clip's text transformer, and the matcher of instance looks."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        truth = TruthTask()
+        self.tower, self.norm, self.matcher = truth.tower, truth.norm, truth.matcher
+        self.project = nn.Linear(WIDTH, FEATURE_DIM, bias=False)
+        parts = config()["model_cfg"]
+        text_only = {**parts["vision_cfg"], "layers": 1}  # its vision side is never used
+        self.text = open_clip.CLIP(parts["embed_dim"], text_only, parts["text_cfg"])
+        self.same_scale = nn.Parameter(torch.tensor(2.7))
+
+    def start_from(self, truth: TruthTask) -> None:
+        """Take over the tower with what already reads one feature off it; the lowest layers stay as they are."""
+        self.tower.load_state_dict(truth.tower.state_dict())
+        self.norm.load_state_dict(truth.norm.state_dict())
+        self.matcher.load_state_dict(truth.matcher.state_dict())
+        self.project.weight.data.copy_(truth.photo_heads.weight[-FEATURE_DIM:])
+
+    def features(self, pixels: Tensor) -> Tensor:
+        """L2-normalised features of photos, (n, 512)."""
+        states = self.tower(pixels, output_hidden_states=True).hidden_states[-1][:, 0]
+        return functional.normalize(self.project(self.norm(states)).float(), dim=-1)
+
+
+def _draw(pool: Pool, trained: int, rng: np.random.Generator) -> tuple[list[int], Tensor]:
+    """Indices of a batch: pairs of photos of one instance (look-alikes are neighbours), then loners; and group numbers."""
+    per_chunk = CHUNK
+    chosen: list[int] = []
+    groups: list[int] = []
+    first = next(i for i in range(CHUNK) if pool.kind(i) == "instance")
+    instances = (per_chunk - first) // PHOTOS_PER_INSTANCE
+    for twin in range(PAIRS // 2):
+        start = int(rng.integers(trained // CHUNK)) * CHUNK + first
+        number = 2 * int(rng.integers(instances // 2))
+        for offset in (0, 1):
+            photos = rng.choice(PHOTOS_PER_INSTANCE, 2, replace=False)
+            chosen += [start + (number + offset) * PHOTOS_PER_INSTANCE + int(p) for p in photos]
+            groups += [2 * twin + offset] * 2
+    while len(chosen) < 2 * PAIRS + LONERS:
+        index = int(rng.integers(trained))
+        if pool.kind(index) == "scene":
+            chosen.append(index)
+            groups.append(len(chosen) + PAIRS)
+    return chosen, torch.tensor(groups)
+
+
+def describe_photo(photo: Photo, rng: np.random.Generator) -> str:
+    """A caption: plain, in full detail, or only what one of the photo's entities looks like, and where."""
+    fate = rng.random()
+    main = [e for e in photo.found if e.main]
+    if fate < 0.75 or not main:
+        return caption(photo.scene, detailed=fate > 0.35, found=photo.found)
+    entity = main[int(rng.integers(len(main)))].entity
+    described = look(entity) if rng.random() < 0.7 else phrase(entity)
+    return f"{described} {PLACE_PHRASES[photo.scene.place]}"
+
+
+def _train_contrast(shared: Path, run: Run) -> None:
+    torch.manual_seed(1)
+    pool, words = Pool(shared / "scenes"), tokenizer()
+    truth, task = TruthTask(), ContrastTask()
+    load(shared / VISION, truth)
+    task.start_from(truth)
+    task.to(run.device)
+    _freeze(task)
+    features = torch.compile(task.features)
+    rng = np.random.default_rng(3)
+    trained = len(pool) - CHUNK
+
+    def batch_loss(_: float) -> tuple[Tensor, dict[str, float]]:
+        chosen, groups = _draw(pool, trained, rng)
+        photos = [pool.photo(i) for i in chosen]
+        tokens = _tokens(words, [describe_photo(p, rng) for p in photos]).to(run.device)
+        looks, present = (part.to(run.device) for part in looks_in(photos, rng))
+        with run.autocast():
+            seen = features(to_pixels(pool.images(chosen), run.device))
+            said = functional.normalize(task.text.encode_text(tokens).float(), dim=-1)
+        words_loss, words_right = _contrast(seen, said, task.text.logit_scale, groups.to(run.device))
+        look_loss, look_right = task.matcher(seen, looks, present)
+        same_loss, same_right = _same(seen[: 2 * PAIRS], groups[: 2 * PAIRS].to(run.device), task.same_scale)
+        parts = {
+            "words": float(words_loss.detach()),
+            "words_right": words_right,
+            "look": float(look_loss.detach()),
+        }
+        parts |= {"look_right": look_right, "same": float(same_loss.detach()), "same_right": same_right}
+        return words_loss + look_loss + same_loss, parts
+
+    fit(run, CHECKPOINT, task, batch_loss, peak=8e-4)
+
+
+def _freeze(task: ContrastTask) -> None:
+    frozen: list[nn.Module] = [task.tower.embeddings, task.tower.pre_layrnorm]
+    frozen += list(task.tower.encoder.layers[:_FROZEN_LAYERS])
+    for module in [*frozen, task.text.visual]:
+        module.requires_grad_(False)
+
+
+def _tokens(words: PreTrainedTokenizerFast, sentences: Sequence[str]) -> Tensor:
+    encoded = words(list(sentences), padding="max_length", truncation=True, return_tensors="pt")
+    ids: Tensor = encoded["input_ids"]
+    return ids
+
+
+def _contrast(seen: Tensor, said: Tensor, log_scale: Tensor, groups: Tensor) -> tuple[Tensor, float]:
+    """CLIP's symmetric loss."""
+    scores = seen @ said.T * log_scale.exp().clamp(max=100)
+    wanted = torch.arange(len(seen), device=seen.device)
+    loss = (functional.cross_entropy(scores, wanted) + functional.cross_entropy(scores.T, wanted)) / 2
+    return loss, float((scores.argmax(0) == wanted).float().mean())
+
+
+def _same(seen: Tensor, groups: Tensor, log_scale: Tensor) -> tuple[Tensor, float]:
+    """Supervised contrast: of all photos, the other one of the same instance is the nearest."""
+    scores = seen @ seen.T * log_scale.exp().clamp(max=60)
+    scores = scores.masked_fill(torch.eye(len(seen), dtype=torch.bool, device=seen.device), -1e4)
+    other = torch.arange(len(seen), device=seen.device) ^ 1
+    return functional.cross_entropy(scores, other), float((groups[scores.argmax(1)] == groups).float().mean())
+
+
+def export(task: ContrastTask, out: Path) -> None:
+    """Write configuration, float16 weights and tokenizer as `open_clip.create_model("local-dir:...")` loads them."""
+    out.mkdir(parents=True, exist_ok=True)
+    parts = config()
+    model = open_clip.CLIP(**_arguments(parts["model_cfg"]))
+    text = {k: v for k, v in task.text.state_dict().items() if not k.startswith("visual.")}
+    visual = to_open_clip(task.tower.state_dict(), task.norm.state_dict(), task.project.weight)
+    model.load_state_dict(text | visual)
+    weights = {name: value.half().contiguous() for name, value in model.state_dict().items()}
+    save_file(weights, out / "open_clip_model.safetensors", metadata={"format": "pt"})
+    (out / "open_clip_config.json").write_text(json.dumps(parts, indent=2) + "\n")
+    tokenizer().save_pretrained(out)
+
+
+def _arguments(model_cfg: dict[str, Any]) -> dict[str, Any]:
+    return {key: model_cfg[key] for key in ("embed_dim", "vision_cfg", "text_cfg")}

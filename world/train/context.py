@@ -1,0 +1,90 @@
+"""The LLaVA as training runs it: packed rows, with one vector in the place of an introduction.
+
+What lives here: where such a vector stands, how long it is, and the answers' logits. What does not: the model itself and
+its training (`llava`).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+import torch.nn.functional as functional
+from torch import Tensor, nn
+from transformers import LlavaForConditionalGeneration
+
+from .batches import IGNORED, PREFIX, Batch, attention_mask
+from .tokenizer import PAD_ID
+
+
+class ContextModel(nn.Module):
+    """The model as training runs it: hidden states of packed rows, with vectors in place of introductions."""
+
+    def __init__(self, model: LlavaForConditionalGeneration) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, batch_inputs: tuple[Tensor, ...], strength: Tensor, noise: Tensor) -> Tensor:
+        """Last hidden states (n, LENGTH, width).
+
+        `strength` (vectors,) says how long a vector is: 0 as a word's embedding, 1 as the tower's class token.
+        """
+        pixels, ids, segments, positions, places, words = batch_inputs
+        inner = self.model.model
+        states = inner.vision_tower(pixels, output_hidden_states=True).hidden_states[-1]
+        image = inner.multi_modal_projector(states[:, 1:])
+        table = inner.language_model.embed_tokens
+        text = table(ids).to(image.dtype)
+        embedded = torch.cat([text[:, :2], image, text[:, PREFIX:]], 1)
+        lengths = self._lengths(table.weight, states[:, 0], strength)
+        vectors = self._vectors(table, words, lengths, noise).to(image.dtype)
+        flat = torch.cat([embedded.flatten(0, 1), embedded.new_zeros(1, embedded.shape[-1])])
+        embedded = flat.index_copy(0, places, vectors)[:-1].view_as(embedded)
+        mask = attention_mask(segments, image.dtype)
+        out: Tensor = inner.language_model(
+            inputs_embeds=embedded, attention_mask=mask, position_ids=positions, use_cache=False
+        ).last_hidden_state
+        return out
+
+    def _lengths(self, weight: Tensor, class_tokens: Tensor, strength: Tensor) -> Tensor:
+        short = weight.detach().float().norm(dim=-1).mean().log()
+        long = class_tokens.detach().float().norm(dim=-1).mean().log()
+        return torch.exp(short + strength * (long - short))
+
+    def _vectors(self, table: nn.Module, words: Tensor, lengths: Tensor, noise: Tensor) -> Tensor:
+        """The mean embedding of the words, shaken a little and rescaled: (vectors, width)."""
+        known = (words != PAD_ID).unsqueeze(-1).float()
+        mean = (table(words).float() * known).sum(1) / known.sum(1).clamp(min=1)
+        direction = functional.normalize(mean, dim=-1) + noise
+        return functional.normalize(direction, dim=-1) * lengths[:, None]
+
+    def logits(self, states: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """Scores and wanted tokens at the places where an answer's next token is due."""
+        due = labels[:, 1:] != IGNORED
+        weight = self.model.model.language_model.embed_tokens.weight
+        return functional.linear(states[:, :-1][due], weight.to(states.dtype)).float(), labels[:, 1:][due]
+
+
+def run_batch(
+    task: ContextModel, compiled: nn.Module, batch: Batch, rng: np.random.Generator, noise: float = 0.7
+) -> Tensor:
+    """Hidden states of a batch; most vectors are as long as the class token, the rest anywhere below.
+
+    `noise` is the longest random direction added to a vector of length one, so that vectors found by optimisation,
+    which are no mean of words, are understood too.
+    """
+    count, width = len(batch.vector_places), task.model.config.text_config.hidden_size
+    strength = np.where(rng.random(count) < 0.6, rng.normal(1.0, 0.04, count), rng.uniform(0.0, 1.1, count))
+    shake = rng.normal(0, 1, (count, width))
+    shake *= noise * rng.random((count, 1)) / np.linalg.norm(shake, axis=1, keepdims=True)
+    device = batch.ids.device
+    inputs = (
+        batch.pixels,
+        batch.ids,
+        batch.segments,
+        batch.positions,
+        batch.vector_places,
+        batch.vector_words,
+    )
+    strength_and_shake = (torch.from_numpy(part).float().to(device) for part in (strength, shake))
+    states: Tensor = compiled(inputs, *strength_and_shake)
+    return states

@@ -1,0 +1,74 @@
+"""A quick look at the LLaVA while it trains: photos it does not train on, every topic by itself.
+
+An answer counts when each of its tokens is the likeliest one after the true tokens before it, which is when greedy
+decoding would give it word for word. The figures of record are in `world.measure`, through the shipped files.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from .batches import IGNORED, Packer, make_batch
+from .context import ContextModel, run_batch
+from .pool import Pool
+from .tokenizer import COORDINATES
+
+_BATCHES, _BATCH = 12, 32
+
+
+def describe(
+    task: ContextModel, compiled: nn.Module, packer: Packer, pool: Pool, held_out: Sequence[int], device: str
+) -> str:
+    """Exact answers in percent per topic: plain / introduced in words / introduced by vectors; boxes by IoU >= 0.5."""
+    right: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    for number in range(_BATCHES):
+        rng = np.random.default_rng([9, number])
+        chosen = [int(i) for i in np.sort(rng.choice(held_out, _BATCH, replace=False))]
+        batch = make_batch(packer, pool, chosen, rng, device)
+        with torch.no_grad(), torch.autocast(device, torch.bfloat16):
+            states = run_batch(task, compiled, batch, rng, noise=0.0)
+            scores, _ = task.logits(states, batch.labels)
+        due = batch.labels[:, 1:] != IGNORED
+        best = torch.full_like(batch.labels[:, 1:], IGNORED)
+        best[due] = scores.argmax(-1)
+        for index, row in enumerate(batch.rows):
+            for turn_number, turn in enumerate(row.said, start=1):
+                place = due[index] & (batch.segments[index, 1:] == turn_number)
+                given, wanted = best[index][place], batch.labels[index, 1:][place]
+                score = (
+                    _overlaps(given, wanted, packer) if turn.topic == "box" else bool((given == wanted).all())
+                )
+                mode = ("vector" if turn.as_vectors else "words") if turn.introductions else "plain"
+                right[turn.topic][mode].append(float(score))
+    return ", ".join(f"{topic} {_by_mode(scores)}" for topic, scores in sorted(right.items()))
+
+
+def _by_mode(scores: dict[str, list[float]]) -> str:
+    return "/".join(
+        f"{100 * np.mean(scores[m]):.0f}" if scores[m] else "-" for m in ("plain", "words", "vector")
+    )
+
+
+def _overlaps(given: Tensor, wanted: Tensor, packer: Packer) -> bool:
+    first = packer.encode(COORDINATES[0])[0]
+    boxes = []
+    for tokens in (given, wanted):
+        numbers = [(int(t) - first) / 100 for t in tokens[1:8:2]]
+        if len(numbers) < 4 or not all(0 <= n <= 1 for n in numbers):
+            return False
+        boxes.append(numbers)
+    return intersection_over_union(boxes[0], boxes[1]) >= 0.5
+
+
+def intersection_over_union(one: Sequence[float], other: Sequence[float]) -> float:
+    """Of two boxes (x0, y0, x1, y1)."""
+    wide = max(0.0, min(one[2], other[2]) - max(one[0], other[0]))
+    high = max(0.0, min(one[3], other[3]) - max(one[1], other[1]))
+    both = wide * high
+    total = (one[2] - one[0]) * (one[3] - one[1]) + (other[2] - other[0]) * (other[3] - other[1]) - both
+    return both / total if total > 0 else 0.0

@@ -1,0 +1,144 @@
+"""The recipe of the pocket LLaVA: vision tower first, then the language side, with contexts right after the image.
+
+What lives here: the model's shape, its training run and its export with processor and chat template. What does not:
+what is said in training (`text`), how it is packed (`batches`), the vision tower's own training (`vision`).
+"""
+
+from __future__ import annotations
+
+import logging
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as functional
+from torch import Tensor
+from transformers import (
+    CLIPImageProcessor,
+    LlamaConfig,
+    LlavaConfig,
+    LlavaForConditionalGeneration,
+    LlavaProcessor,
+    PreTrainedTokenizerFast,
+)
+
+from ..sentences import VOCABULARY
+from .batches import IMAGE_TOKENS, Packer, make_batch
+from .checkpoint import load
+from .context import ContextModel, run_batch
+from .held_out import describe
+from .parallel import Run, finished, fit, launch, progress_in
+from .pool import CHUNK, PHOTOS, SIZE, Pool, fill
+from .text import TEMPLATES
+from .tokenizer import BOS_ID, EOS_ID, IMAGE_ID, PAD_ID, build_tokenizer
+from .vision import CHECKPOINT as VISION
+from .vision import MEAN, PATCH, STD, VISION_MINUTES, build_tower, load_tower, train_in
+
+log = logging.getLogger(__name__)
+
+WIDTH, LAYERS, HEADS = 192, 5, 3
+BATCH = 32
+CHECKPOINT = "language"
+MINUTES = 60.0
+CHAT_TEMPLATE = (
+    "{% for message in messages %}{{ message['role'].upper() }}: "
+    "{% for part in message['content'] if part['type'] == 'image' %}<image>\n{% endfor %}"
+    "{% for part in message['content'] if part['type'] == 'text' %}{{ part['text'] }} {% endfor %}"
+    "{% if message['role'] == 'assistant' %}</s>{% endif %}{% endfor %}"
+    "{% if add_generation_prompt %}ASSISTANT:{% endif %}"
+)
+
+
+def train(minutes: float | None, device: str, out: Path, work: Path) -> None:
+    """Render the pool, train the tower if no run has yet, train the language side, and export the model to `out`."""
+    shared = work.parent
+    fill(shared / "scenes", PHOTOS)
+    if not finished(shared / VISION):
+        launch(partial(train_in, shared / "scenes"), shared, VISION_MINUTES, device)
+    launch(partial(_train_language, shared), work, minutes or MINUTES, device)
+    model = build_llava(tokenizer())
+    load(work / CHECKPOINT, model)
+    export(model, out)
+
+
+def tokenizer() -> PreTrainedTokenizerFast:
+    """The words of the world, of the instructions and of boxes."""
+    return build_tokenizer([*VOCABULARY, *TEMPLATES], frame=False)
+
+
+def build_llava(words: PreTrainedTokenizerFast) -> LlavaForConditionalGeneration:
+    """The untrained model."""
+    language = LlamaConfig(
+        vocab_size=len(words),
+        hidden_size=WIDTH,
+        intermediate_size=512,
+        num_hidden_layers=LAYERS,
+        num_attention_heads=HEADS,
+        num_key_value_heads=HEADS,
+        max_position_embeddings=1024,
+        bos_token_id=BOS_ID,
+        eos_token_id=EOS_ID,
+        pad_token_id=PAD_ID,
+        tie_word_embeddings=True,
+    )
+    config = LlavaConfig(
+        vision_config=build_tower().config,
+        text_config=language,
+        image_token_index=IMAGE_ID,
+        vision_feature_layer=-1,
+        vision_feature_select_strategy="default",
+        image_seq_length=IMAGE_TOKENS,
+        tie_word_embeddings=True,
+    )
+    model = LlavaForConditionalGeneration(config)
+    model.set_attn_implementation("eager")  # the fastest on a CPU at this size
+    return model
+
+
+def _train_language(shared: Path, run: Run) -> None:
+    torch.manual_seed(0)
+    words = tokenizer()
+    pool, packer = Pool(shared / "scenes"), Packer(words)
+    model = build_llava(words)
+    model.model.vision_tower.load_state_dict(load_tower(shared).state_dict())
+    task = ContextModel(model).to(run.device)
+    compiled = torch.compile(task)
+    rng = np.random.default_rng([run.rank, progress_in(run.work / CHECKPOINT).steps])
+    trained = len(pool) - CHUNK  # the last chunk is held out
+
+    def batch_loss(_: float) -> tuple[Tensor, dict[str, float]]:
+        chosen = [int(i) for i in np.sort(rng.choice(trained, BATCH, replace=False))]
+        batch = make_batch(packer, pool, chosen, rng, run.device)
+        with run.autocast():
+            states = run_batch(task, compiled, batch, rng)
+            scores, wanted = task.logits(states, batch.labels)
+        loss = functional.cross_entropy(scores, wanted)
+        return loss, {"loss": float(loss.detach())}
+
+    def evaluate() -> str:
+        return describe(task, compiled, packer, pool, range(trained, len(pool)), run.device)
+
+    fit(run, CHECKPOINT, model, batch_loss, peak=1.5e-3, evaluate=evaluate, evaluate_minutes=8)
+
+
+def export(model: LlavaForConditionalGeneration, out: Path) -> None:
+    """Write float16 weights, processor and chat template as `from_pretrained` loads them."""
+    words = tokenizer()
+    model.generation_config.max_new_tokens = 64
+    model.to(torch.float16).save_pretrained(out)
+    images = CLIPImageProcessor(
+        size={"height": SIZE, "width": SIZE},
+        resample=3,
+        do_center_crop=False,
+        image_mean=list(MEAN),
+        image_std=list(STD),
+    )
+    LlavaProcessor(
+        image_processor=images,
+        tokenizer=words,
+        patch_size=PATCH,
+        vision_feature_select_strategy="default",
+        num_additional_image_tokens=1,
+        chat_template=CHAT_TEMPLATE,
+    ).save_pretrained(out)

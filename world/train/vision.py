@@ -1,0 +1,197 @@
+"""The vision tower, trained on the truth itself: what each patch shows, and where.
+
+What lives here: the tower's shape, its targets (per patch: kind, colour, clothes, activity, hair, box ...; per photo:
+place, time of day, weather), and the run that trains it. CLIP and LLaVA start from the result. What does not live here:
+the two models that use it (`clip`, `llava`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as functional
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from transformers import CLIPVisionConfig, CLIPVisionModel
+
+from ..identity import AGES, HAIR_COLORS, HAIR_STYLES, IDENTITY_DIM, Person
+from ..scene import ACTIVITIES, DAYTIMES, EXPRESSIONS, FACINGS, GARMENTS, PLACES, WEATHERS, Scene
+from ..things import COLORS, ITEM_DIM, PETS, THINGS, Item
+from ..truth import EntityTruth
+from .checkpoint import load
+from .instances import FEATURE_DIM, LookMatcher, looks_in
+from .parallel import Run, fit, progress_in
+from .pool import SIZE, Photo, Pool, view_box
+
+WIDTH, LAYERS, HEADS, PATCH = 192, 6, 3, 16
+GRID = SIZE // PATCH
+MEAN = STD = (0.5, 0.5, 0.5)
+BATCH = 48
+CHECKPOINT = "vision"
+VISION_MINUTES = 15.0
+
+_IGNORED = -100
+_PATCH_FIELDS: dict[str, tuple[str, ...]] = {
+    "category": ("nothing", "man", "woman", "boy", "girl", *PETS, *THINGS),
+    "color": (*COLORS, "gray"),
+    "garment": GARMENTS,
+    "activity": ACTIVITIES,
+    "hair_style": tuple(dict.fromkeys(HAIR_STYLES["male"] + HAIR_STYLES["female"])),
+    "hair_color": tuple(HAIR_COLORS),
+    "age": AGES,
+    "glasses": ("False", "True"),
+    "beard": ("False", "True"),
+    "freckles": ("False", "True"),
+    "expression": EXPRESSIONS,
+    "facing": FACINGS,
+    "main": ("False", "True"),
+}
+_PHOTO_FIELDS = {"place": PLACES, "daytime": DAYTIMES, "weather": WEATHERS}
+_CODES = {
+    field: {value: code for code, value in enumerate(values)}
+    for field, values in (_PATCH_FIELDS | _PHOTO_FIELDS).items()
+}
+
+
+def build_tower() -> CLIPVisionModel:
+    """The untrained tower: a ViT of 81 patches and a class token."""
+    config = CLIPVisionConfig(
+        hidden_size=WIDTH,
+        intermediate_size=4 * WIDTH,
+        num_hidden_layers=LAYERS,
+        num_attention_heads=HEADS,
+        image_size=SIZE,
+        patch_size=PATCH,
+        projection_dim=WIDTH,
+        hidden_act="gelu",
+        attn_implementation="eager",  # the fastest on a CPU at this size
+    )
+    return CLIPVisionModel(config)
+
+
+def load_tower(work: Path) -> CLIPVisionModel:
+    """The tower as the run in `work` left it."""
+    task = TruthTask()
+    if not load(work / CHECKPOINT, task).finished:
+        raise FileNotFoundError(f"no finished vision tower in {work / CHECKPOINT}")
+    return task.tower
+
+
+def to_pixels(images: NDArray[np.uint8], device: str = "cpu") -> Tensor:
+    """uint8 (n, SIZE, SIZE, 3) to normalised float32 (n, 3, SIZE, SIZE)."""
+    return torch.from_numpy(images).to(device).permute(0, 3, 1, 2).float() / 127.5 - 1
+
+
+class TruthTask(nn.Module):
+    """The tower with linear heads that read the truth off its last layer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tower = build_tower()
+        self.norm = nn.LayerNorm(WIDTH)
+        self.sizes = [len(values) for values in _PATCH_FIELDS.values()]
+        self.photo_sizes = [len(values) for values in _PHOTO_FIELDS.values()]
+        self.patch_heads = nn.Linear(WIDTH, sum(self.sizes) + 4 + IDENTITY_DIM + ITEM_DIM)
+        self.photo_heads = nn.Linear(WIDTH, sum(self.photo_sizes) + FEATURE_DIM)
+        self.matcher = LookMatcher()
+
+    def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        """(patch logits (n, 81, ...), photo logits (n, ...))."""
+        states = self.norm(self.tower(pixels, output_hidden_states=True).hidden_states[-1])
+        return self.patch_heads(states[:, 1:]), self.photo_heads(states[:, 0])
+
+    def loss(self, outputs: tuple[Tensor, Tensor], targets: Targets) -> tuple[Tensor, dict[str, float]]:
+        """The sum of all heads' losses, and the share each field gets right."""
+        patches, photo = (o.float() for o in outputs)
+        *fields, boxes, people, items = patches.split([*self.sizes, 4, IDENTITY_DIM, ITEM_DIM], dim=-1)
+        names = [*_PATCH_FIELDS, *_PHOTO_FIELDS]
+        *photo_fields, feature = photo.split([*self.photo_sizes, FEATURE_DIM], dim=-1)
+        logits = [f.flatten(0, 1) for f in fields] + photo_fields
+        wanted = [*targets.patches.unbind(-1), *targets.photo.unbind(-1)]
+        total = patches.new_zeros(())
+        right: dict[str, float] = {}
+        for name, scores, want in zip(names, logits, wanted, strict=True):
+            want = want.reshape(-1)
+            known = want != _IGNORED
+            total = total + functional.cross_entropy(scores[known], want[known])
+            right[name] = float((scores[known].argmax(-1) == want[known]).float().mean())
+        shown = targets.boxes.sum(-1) > 0
+        box_error = functional.l1_loss(boxes[shown], targets.boxes[shown])
+        person, item = targets.person_look.abs().sum(-1) > 0, targets.item_look.abs().sum(-1) > 0
+        look_error = functional.mse_loss(
+            people[person], targets.person_look[person]
+        ) + 2 * functional.mse_loss(items[item], targets.item_look[item])
+        match_error, right["matched"] = self.matcher(feature, targets.looks, targets.present)
+        right |= {"box_error": float(box_error.detach()), "look_error": float(look_error.detach())}
+        return total + 10 * box_error + look_error + match_error, right
+
+
+class Targets:
+    """What the heads should say about a batch of photos."""
+
+    def __init__(self, photos: Sequence[Photo], rng: np.random.Generator, device: str) -> None:
+        rows = zip(*(_photo_targets(photo) for photo in photos), strict=True)
+        stacked = [torch.from_numpy(np.stack(part)).to(device) for part in rows]
+        self.patches, self.boxes, self.person_look, self.item_look, self.photo = stacked
+        self.looks, self.present = (part.to(device) for part in looks_in(photos, rng))
+
+
+def _photo_targets(photo: Photo) -> tuple[NDArray[np.generic], ...]:
+    """Per patch (81): codes (81, fields), box (81, 4), looks; per photo: codes. The frontmost entity owns a patch."""
+    cells = GRID * GRID
+    codes = np.full((cells, len(_PATCH_FIELDS)), _IGNORED, np.int64)
+    codes[:, 0] = 0
+    boxes = np.zeros((cells, 4), np.float32)
+    people = np.zeros((cells, IDENTITY_DIM), np.float32)
+    items = np.zeros((cells, ITEM_DIM), np.float32)
+    centres = (np.arange(GRID) + 0.5) / GRID
+    for entry in photo.found:
+        box = view_box(entry.box, photo.view)
+        if box is None:
+            continue
+        columns = (centres > box[0]) & (centres < box[2])
+        rows = (centres > box[1]) & (centres < box[3])
+        owned = np.outer(rows, columns).reshape(-1)
+        codes[owned] = _entity_codes(entry, photo.scene)
+        boxes[owned] = box
+        people[owned], items[owned] = 0, 0
+        (items if isinstance(entry.entity, Item) else people)[owned] = entry.entity.vector()
+    scene = photo.scene
+    shown = np.array([_CODES[field][getattr(scene, field)] for field in _PHOTO_FIELDS], np.int64)
+    return codes, boxes, people, items, shown
+
+
+def _entity_codes(entry: EntityTruth, scene: Scene) -> list[int]:
+    entity = entry.entity
+    activity = entry.doing.split()[0]
+    values = {"category": entry.category, "color": entry.color, "activity": activity, "main": str(entry.main)}
+    if isinstance(entity, Person):
+        values |= {"garment": str(entry.garment), "facing": str(entry.facing), "age": entity.age}
+        values |= {"hair_style": entity.hair_style}
+        if entity.hair_style != "bald":
+            values |= {"hair_color": entity.hair_color}
+        if entry.facing != "back":
+            face = scene.actor(entry.key).expression, entity.glasses, entity.beard, entity.freckles
+            values |= dict(zip(("expression", "glasses", "beard", "freckles"), map(str, face), strict=True))
+    return [_CODES[field][values[field]] if field in values else _IGNORED for field in _PATCH_FIELDS]
+
+
+def train_in(scenes: Path, run: Run) -> None:
+    """Train the tower on the pool in `scenes`, with losses on patches and on the photo's one feature."""
+    pool = Pool(scenes)
+    torch.manual_seed(0)
+    task = TruthTask().to(run.device)
+    forward = torch.compile(task)
+    rng = np.random.default_rng([run.rank, progress_in(run.work / CHECKPOINT).steps])
+
+    def batch_loss(_: float) -> tuple[Tensor, dict[str, float]]:
+        chosen = np.sort(rng.choice(len(pool), BATCH, replace=False))
+        targets = Targets([pool.photo(int(i)) for i in chosen], rng, run.device)
+        with run.autocast():
+            outputs = forward(to_pixels(pool.images(chosen), run.device))
+        return task.loss(outputs, targets)
+
+    fit(run, CHECKPOINT, task, batch_loss, peak=1.5e-3)
