@@ -125,13 +125,14 @@ def _decode(data: bytes, kind: str, limits: Limits, turned: int | None = None) -
     with Image.open(io.BytesIO(data), formats=_PILLOW_FORMATS.get(kind, (kind,))) as picture:
         width, height = picture.size
         _check_pixels(width, height, limits)
-        stored = _orientation(picture) or turned
+        # TIFF is turned upright by loading and then says so; asking PNG loads it, and errors would be lost.
+        before = _orientation(picture) if kind == "TIFF" else None
         scale = max(width, height) // limits.decode_side
         if scale > 1 and kind == "JPEG":
             picture.draft("RGB", (width // scale, height // scale))
         picture.load()
-        # After loading, TIFF is upright already and says so.
-        orientation = (_orientation(picture) or turned) if kind != "TIFF" else 1
+        stored = (before if kind == "TIFF" else _orientation(picture)) or turned
+        orientation = 1 if kind == "TIFF" else stored
         exif = read_exif(picture.info.get("exif", b"") or (data if kind == "TIFF" else b""))
         rgb = _to_rgb(picture)
     if (factor := max(rgb.size) // limits.decode_side) > 1:
