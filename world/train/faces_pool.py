@@ -30,6 +30,8 @@ MOST_FACES = 12
 DETECTOR_SIDE = 640
 """insightface letterboxes a photo's long side to this before it detects."""
 CROP = 112
+TURNED_AWAY = 0.15
+"""The part of the tiles on which the main people are seen from behind: backs of heads are the hardest no."""
 SMALLEST_TAUGHT = 8.0
 """Faces with a smaller long side, in detector pixels, are neither taught nor held against the detector."""
 LEAST_VISIBLE = 0.6
@@ -53,7 +55,7 @@ def draw_tile(rng: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray[np.f
     A face is a box, five landmarks (x, y) in pixels, and 1 if taught or -1 if to be ignored; empty rows are
     0. Where the photo ends, the tile is black, as insightface's letterbox is.
     """
-    scene = sample_scene(rng)
+    scene = sample_scene(rng, facing="back" if rng.random() < TURNED_AWAY else None)
     entities = truth(scene)
     scale = DETECTOR_SIDE / max(scene.aspect, 1.0) * float(np.exp(rng.uniform(np.log(0.2), np.log(2.2))))
     origin = _tile_origin(rng, scene, entities, TILE / scale)
@@ -77,11 +79,14 @@ def draw_tile(rng: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray[np.f
 def _tile_origin(
     rng: np.random.Generator, scene: Scene, entities: list[EntityTruth], side: float
 ) -> NDArray[np.float64]:
-    """The tile's top-left corner in photo units: around a face mostly, anywhere else for the rest."""
-    boxes = [entity.face_box for entity in entities if entity.face_box is not None]
-    if boxes and rng.random() < 0.8:
+    """The tile's top-left corner in photo units: around a face mostly, else a thing, a back, or anywhere."""
+    faces = [entity.face_box for entity in entities if entity.face_box is not None]
+    faceless = [entity.box for entity in entities if entity.face_box is None]
+    boxes = faces if faces and (not faceless or rng.random() < 0.6) else faceless
+    if boxes and rng.random() < 0.85:
         x0, y0, x1, y1 = boxes[int(rng.integers(len(boxes)))]
-        centre = np.array([(x0 + x1) / 2, (y0 + y1) / 2])
+        # The top of what stands: heads are what a detector takes for faces.
+        centre = np.array([(x0 + x1) / 2, y0 + (y1 - y0) * rng.uniform(0.1, 0.6)])
         return np.asarray(centre - side * rng.uniform(0.1, 0.9, 2))
     room = np.array([scene.aspect, 1.0]) - side
     return np.asarray(np.minimum(room, 0) + rng.uniform(-0.1, 1.1, 2) * np.abs(room))

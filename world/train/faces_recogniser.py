@@ -20,7 +20,7 @@ MARGIN = 0.35
 class Recogniser(nn.Module):
     """(B, 48, 28, 28) gathered pixels to (B, 512) embeddings, not normalised."""
 
-    def __init__(self, widths: tuple[int, int, int] = (48, 96, 192), squeezed: int = 32) -> None:
+    def __init__(self, widths: tuple[int, int, int] = (32, 96, 160), squeezed: int = 32) -> None:
         super().__init__()
         fine, middle, coarse = widths
         self.body = nn.Sequential(
