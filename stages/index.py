@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from blake3 import blake3
 
@@ -93,7 +94,7 @@ def open_index(
     added = [name for name in now if name not in state.files]
     if any(now.get(name) != known for name, known in state.files.items()) or index is None:
         state, index, ids, added = _State(made_by), None, IDS.empty_table(), list(now)
-    if added:
+    if added or index is None:
         new_ids, vectors = _read(added, made_by)
         index, ids = _add(state, index, ids, new_ids, vectors, flat_rows)
         if _outgrown(state, len(ids), flat_rows):
@@ -111,31 +112,31 @@ def _stat(file: Path) -> list[int]:
 
 def _read(files: Sequence[str], made_by: str) -> tuple[pa.Table, np.ndarray]:
     """IDS and vectors (n, dimensions), float16, of the rows of one model."""
-    tables = []
+    ids, vectors = [IDS.empty_table()], []
     for file in files:
         there = pq.read_schema(file).names
         names = [name for name in ("photo_id", "face", "embedding", "made_by") if name in there]
         table = pq.read_table(file, columns=names, partitioning=None)
-        keep = pa.compute.and_(
-            pa.compute.equal(table["made_by"], made_by), pa.compute.is_valid(table["embedding"])
-        )
-        table = table.filter(keep)
+        own, usable = pc.equal(table["made_by"], made_by), pc.is_valid(table["embedding"])
+        table = table.filter(pc.and_(own, usable))
         if "face" not in names:
             table = table.append_column("face", pa.nulls(table.num_rows, pa.int16()))
-        tables.append(table.select(["photo_id", "face", "embedding"]))
-    rows = pa.concat_tables(tables, promote_options="permissive")
-    return rows.select(IDS.names).cast(IDS), _vectors(rows["embedding"])
+        if table.num_rows:
+            ids.append(table.select(IDS.names).cast(IDS))
+            vectors.append(_vectors(table["embedding"]))
+    return pa.concat_tables(ids), np.concatenate(vectors) if vectors else np.empty((0, 0), np.float16)
 
 
 def _vectors(column: pa.ChunkedArray) -> np.ndarray:
-    width = max((len(chunk[0].as_py()) for chunk in column.chunks if len(chunk)), default=0)
+    """A column of float16 bytes, fixed size or not, as a matrix."""
     parts = []
     for chunk in column.chunks:
         if len(chunk):
+            width = len(chunk[0].as_py())
             fixed = chunk.cast(pa.binary(width))
-            flat = np.frombuffer(fixed.buffers()[1], np.float16)
-            parts.append(flat.reshape(-1, width // 2)[fixed.offset : fixed.offset + len(fixed)])
-    return np.concatenate(parts) if parts else np.empty((0, 0), np.float16)
+            flat = np.frombuffer(fixed.buffers()[1], np.float16).reshape(-1, width // 2)
+            parts.append(flat[fixed.offset : fixed.offset + len(fixed)])
+    return np.concatenate(parts)
 
 
 def _add(

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fnmatch
 import json
 import os
@@ -110,12 +111,10 @@ def _load_cache(cache: Path | None) -> dict[str, list]:
 def _save_cache(cache: Path, known: dict[str, list]) -> None:
     """Write, or not: a home that cannot be written to only costs time."""
     temporary = cache.with_suffix(f".{os.getpid()}.tmp")
-    try:
+    with contextlib.suppress(OSError):
         cache.parent.mkdir(parents=True, exist_ok=True)
         temporary.write_text(json.dumps(known, indent=1), "utf-8")
         temporary.replace(cache)
-    except OSError:
-        temporary.unlink(missing_ok=True)
 
 
 def _verify(model: Model, folder: Path) -> Verdict:
