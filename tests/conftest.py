@@ -9,7 +9,9 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 
-os.environ.update(OMP_NUM_THREADS="1", HF_HUB_OFFLINE="1", RAY_USAGE_STATS_ENABLED="0")
+os.environ.update(
+    OMP_NUM_THREADS="1", HF_HUB_OFFLINE="1", RAY_USAGE_STATS_ENABLED="0", RAY_worker_niceness="0"
+)
 for name in [name for name in os.environ if name.startswith("MYVLM_TAG_") and name != "MYVLM_TAG_SHARED"]:
     del os.environ[name]
 os.environ.pop("RAY_ADDRESS", None)

@@ -1,4 +1,4 @@
-"""A library of small photos, a pack of tiny models, a Ray cluster for the session, and ways to run and look."""
+"""A library of small photos, packs of tiny models, a Ray cluster for the session, ways to run and look."""
 
 from __future__ import annotations
 
@@ -12,14 +12,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
-
 from myvlm_tag.pipeline.catalog import Catalog
 from myvlm_tag.pipeline.progress import Progress
 from myvlm_tag.pipeline.run import Summary
 from myvlm_tag.pipeline.run import run as run_pipelines
 from myvlm_tag.pipeline.views import query
 from myvlm_tag.schemas.settings import Settings, load_settings
+from PIL import Image
 
 TINY_CLIP = {
     "embed_dim": 16,
@@ -29,7 +28,7 @@ TINY_CLIP = {
 
 
 def write_photos(folder: Path, count: int, seed: int = 0, size: tuple[int, int] = (160, 120)) -> list[Path]:
-    """Write `count` different JPEGs, every second one with a bright square (which the tiny detector likes)."""
+    """Write `count` different JPEGs, every second one with a bright square, a "face"."""
     rng = np.random.default_rng(seed)
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
@@ -44,13 +43,25 @@ def write_photos(folder: Path, count: int, seed: int = 0, size: tuple[int, int] 
 
 @pytest.fixture(scope="session")
 def tiny_pack(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A pack in a folder: a detector of bright squares, a recogniser and a CLIP model, all untrained and tiny."""
-    folder = tmp_path_factory.mktemp("pack")
-    (folder / "faces").mkdir()
-    _save_detector(folder / "faces" / "det.onnx")
-    _save_recogniser(folder / "faces" / "rec.onnx")
+    """A pack in a folder: a detector of bright squares, a recogniser and a CLIP model, untrained and tiny."""
+    folder = tmp_path_factory.mktemp("tiny")
+    _save_faces(folder / "faces")
     _save_clip(folder / "clip")
     return folder
+
+
+@pytest.fixture(scope="session")
+def light_pack(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same without CLIP: workers need no torch and start in a moment."""
+    folder = tmp_path_factory.mktemp("light")
+    _save_faces(folder / "faces")
+    return folder
+
+
+def _save_faces(folder: Path) -> None:
+    folder.mkdir()
+    _save_detector(folder / "det.onnx")
+    _save_recogniser(folder / "rec.onnx")
 
 
 def _save_detector(path: Path) -> None:
@@ -58,14 +69,16 @@ def _save_detector(path: Path) -> None:
     from onnx import TensorProto, helper, numpy_helper, save
 
     nodes, weights, outputs = [], [], []
-    for kind, width, bias in (("score", 1, -16.0), ("box", 4, 2.0), ("points", 10, 0.5)):
+    points = [-1.0, -1.0, 1.0, -1.0, 0.0, 0.0, -1.0, 1.0, 1.0, 1.0]
+    for kind, bias in (("score", [-16.0]), ("box", [2.0] * 4), ("points", points)):
+        width = len(bias)
         for stride in (8, 16, 32):
             name = f"{kind}{stride}"
             gain = 20.0 / (3 * stride * stride) if kind == "score" else 0.0
             kernel = np.full((2 * width, 3, stride, stride), gain, np.float32)
             weights += [
                 numpy_helper.from_array(kernel, f"{name}.w"),
-                numpy_helper.from_array(np.full(2 * width, bias, np.float32), f"{name}.b"),
+                numpy_helper.from_array(np.array(2 * bias, np.float32), f"{name}.b"),
                 numpy_helper.from_array(np.array([-1, width]), f"{name}.shape"),
             ]
             shape = {"kernel_shape": [stride, stride], "strides": [stride, stride]}
@@ -130,8 +143,8 @@ def home(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def settings(home: Path, tiny_pack: Path, ray_address: str) -> Settings:
-    flags = {"home": home, "models": str(tiny_pack), "address": ray_address, "batch_size": 4, "workers": 2}
+def settings(home: Path, light_pack: Path, ray_address: str) -> Settings:
+    flags = {"home": home, "models": str(light_pack), "address": ray_address, "batch_size": 4, "workers": 2}
     return load_settings(flags, environ={}, config=home / "none.toml")
 
 

@@ -18,9 +18,11 @@ Ask = Callable[[str], list[tuple[Any, ...]]]
 PER_PHOTO = "SELECT stage, count(*), count(DISTINCT photo_id) FROM chosen GROUP BY stage ORDER BY stage"
 
 
-def test_a_library_becomes_one_row_per_photo_in_every_table(run, ask: Ask, tmp_path: Path) -> None:
+def test_a_library_becomes_one_row_per_photo_in_every_table(
+    run, ask: Ask, tiny_pack: Path, tmp_path: Path
+) -> None:
     write_photos(tmp_path / "library", 10)
-    summary = run(tmp_path / "library")
+    summary = run(tmp_path / "library", models=str(tiny_pack))
     assert (summary.todo, summary.done, summary.failed, summary.exit_code) == (10, 10, 0, 0)
     assert ask(PER_PHOTO) == [("clip", 10, 10), ("decode", 10, 10), ("faces", 10, 10)]
     assert ask("SELECT count(*), min(width), max(height) FROM photos") == [(10, 160, 120)]
@@ -116,18 +118,16 @@ def test_any_file_name_the_disk_allows_goes_through(run, ask: Ask, tmp_path: Pat
     assert "caf\\xe9.jpg" in {name for (name,) in ask("SELECT parse_filename(path) FROM photos")}
 
 
-def test_another_model_is_a_migration_and_old_rows_answer_meanwhile(
-    run, ask: Ask, tiny_pack: Path, tmp_path: Path
+def test_another_model_is_a_migration_and_the_rows_of_the_first_stay(
+    run, ask: Ask, light_pack: Path, tmp_path: Path
 ) -> None:
     write_photos(tmp_path / "library", 3)
     run(tmp_path / "library")
-    faces_only = tmp_path / "pack"
-    shutil.copytree(tiny_pack / "faces", faces_only / "faces")
-    (faces_only / "pack.json").write_text('{"faces": {"threshold": 0.9}}')
-    summary = run(tmp_path / "library", models=str(faces_only))
-    assert summary.todo == 3
+    other = tmp_path / "other"
+    shutil.copytree(light_pack, other)
+    (other / "pack.json").write_text('{"faces": {"threshold": 0.9}}')
+    assert run(tmp_path / "library", models=str(other)).todo == 3
     assert len(ask("SELECT * FROM models WHERE stage = 'faces'")) == 2
-    current = ask("SELECT made_by FROM models WHERE stage = 'faces' AND current")[0][0]
-    assert "0.9" in current
-    assert ask("SELECT count(*) FROM clip") == [(3,)]
-    assert run(tmp_path / "library").todo == 0  # the first pack's rows are still there
+    assert "0.9" in ask("SELECT made_by FROM models WHERE stage = 'faces' AND current")[0][0]
+    assert ask("SELECT count(*) FROM faces") == ask("SELECT sum(faces) FROM photos")
+    assert run(tmp_path / "library", address="nowhere:1").todo == 0

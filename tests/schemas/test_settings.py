@@ -1,0 +1,55 @@
+"""Settings: who wins, and what is said about a wrong one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from myvlm_tag.schemas.errors import UsageProblem
+from myvlm_tag.schemas.settings import load_settings
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    path = tmp_path / "config.toml"
+    path.write_text('models = "paper"\nworkers = 3\nmax_pixels = 1000\n')
+    return path
+
+
+def test_flag_beats_environment_beats_file_beats_default(config: Path) -> None:
+    environment = {"MYVLM_TAG_WORKERS": "4", "MYVLM_TAG_MODELS": "modern"}
+    settings = load_settings({"models": "pocket", "workers": None}, environment, config)
+    assert (settings.models, settings.workers, settings.max_pixels) == ("pocket", 4, 1000)
+    assert settings.batch_size == 16
+
+
+def test_home_is_made_absolute_and_ray_address_is_heard(config: Path) -> None:
+    settings = load_settings({"home": "~/x"}, {"RAY_ADDRESS": "head:6379"}, config)
+    assert settings.home == Path.home() / "x"
+    assert settings.address == "head:6379"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("wokers = 3", "no setting named 'wokers'"),
+        ('workers = "many"', "workers is 'many', which isn't a int"),
+        ("workers = 1.5", "workers is 1.5"),
+        ("verbose = 7", "verbose is 7"),
+        ("batch_size = 0", "batch_size must be greater"),
+        ("models = ", "can't be read"),
+    ],
+)
+def test_a_wrong_config_file_is_one_line_that_names_it(tmp_path: Path, text: str, words: str) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text(text)
+    with pytest.raises(UsageProblem) as caught:
+        load_settings({}, {}, path)
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert caught.value.exit_code == 2
+
+
+def test_a_wrong_environment_variable_is_named(config: Path) -> None:
+    with pytest.raises(UsageProblem, match="MYVLM_TAG_WORKERS"):
+        load_settings({}, {"MYVLM_TAG_WORKERS": "x"}, config)
