@@ -1,0 +1,112 @@
+"""Optimises a concept embedding: the vector that makes a frozen model speak of a concept by its identifier.
+
+The objective and its numbers are MyVLM's (section 3, appendix B.2). Works through any adapter. Which photos,
+prompts and targets it learns from is decided elsewhere (`lessons.py`).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn.functional import normalize
+
+from .base import Adapter, Features
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """One thing to say about one encoded photo; of several wordings one is drawn each time."""
+
+    features: Features
+    prompt: str
+    targets: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How the vector is optimised; the defaults are the paper's for LLaVA."""
+
+    steps: int = 100
+    rate: float = 1.0  # of AdamW, constant
+    clip: float = 0.05  # largest norm of the gradient
+    attention: float = 0.25  # weight of the attention regulariser
+    check_every: int = 10  # steps between looks at the held-out lessons
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Learnt:
+    """The vector that did best on the held-out lessons, and how it came about."""
+
+    vector: NDArray[np.float32]  # (width,), norm 1
+    losses: tuple[float, ...]  # one per step
+    held_out: tuple[tuple[int, float], ...]  # (step, loss)
+    kept_step: int
+    seconds: float
+
+
+def learn(
+    adapter: Adapter,
+    groups: Sequence[Sequence[Lesson]],
+    held_out: Sequence[Lesson],
+    recipe: Recipe | None = None,
+    progress: Callable[[int], None] = lambda step: None,
+) -> Learnt:
+    """Find the vector. Each step is a batch of one lesson drawn from each group.
+
+    Deterministic for a recipe's seed. `progress` is called with the steps done.
+    """
+    recipe = recipe or Recipe()
+    started = time.monotonic()
+    rng = np.random.default_rng(recipe.seed)
+    start = torch.from_numpy(rng.standard_normal(adapter.width).astype(np.float32))
+    vector = torch.nn.Parameter(normalize(start, dim=0).to(groups[0][0].features.tokens.device))
+    optimizer = torch.optim.AdamW([vector], lr=recipe.rate)
+    losses: list[float] = []
+    checks: list[tuple[int, float]] = []
+    best = vector.detach().clone()
+    for step in range(1, recipe.steps + 1):
+        drawn = [group[int(rng.integers(len(group)))] for group in groups]
+        loss = _loss(adapter, vector, drawn, rng, recipe.attention)
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_([vector], recipe.clip)
+        optimizer.step()
+        losses.append(float(loss.detach()))
+        if step % recipe.check_every == 0 or step == recipe.steps:
+            checks.append((step, _check(adapter, vector, held_out, recipe.seed)))
+            if checks[-1][1] <= min(value for _, value in checks):
+                best = vector.detach().clone()
+        progress(step)
+    kept = min(checks, key=lambda check: (check[1], -check[0]))[0]
+    unit = normalize(best, dim=0).cpu().numpy()
+    return Learnt(unit, tuple(losses), tuple(checks), kept, time.monotonic() - started)
+
+
+def _loss(
+    adapter: Adapter,
+    vector: torch.Tensor,
+    lessons: Sequence[Lesson],
+    rng: np.random.Generator,
+    attention: float,
+) -> torch.Tensor:
+    targets = [lesson.targets[int(rng.integers(len(lesson.targets)))] for lesson in lessons]
+    inputs = adapter.inputs(
+        [lesson.features for lesson in lessons],
+        [[vector]] * len(lessons),
+        [lesson.prompt for lesson in lessons],
+        targets,
+    )
+    parts = adapter.loss(inputs, attention > 0)
+    return parts.words + attention * parts.attention
+
+
+@torch.no_grad()
+def _check(adapter: Adapter, vector: torch.Tensor, lessons: Sequence[Lesson], seed: int) -> float:
+    """The loss of the words alone, always on the same wordings."""
+    return float(_loss(adapter, vector, lessons, np.random.default_rng(seed), 0.0))
