@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: test demo check bench format
+.PHONY: test kill demo check bench format
 
 test: check
 	$(BIN)/python -m pytest
@@ -17,6 +17,9 @@ check: $(STAMP)
 format: $(STAMP)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+kill: $(STAMP)
+	MYVLM_TAG_KILLS=20 $(BIN)/python -m pytest tests/pipeline/test_accidents.py -k kill_9
 
 demo: $(STAMP)
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh benchmarks/demo.sh

@@ -5,12 +5,13 @@ Which stages run where is `features.py`.
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -72,7 +73,9 @@ def ray_session(settings: Settings) -> Iterator[Resources]:
     try:
         _configure_data(settings)
         total = ray.cluster_resources()
-        yield Resources(max(1, int(total.get("CPU", 1))), float(total.get("GPU", 0)))
+        # Ray reports dead workers on stdout, where results belong.
+        with redirect_stdout(sys.stderr) if settings.verbose else redirect_stdout(io.StringIO()):
+            yield Resources(max(1, int(total.get("CPU", 1))), float(total.get("GPU", 0)))
     finally:
         ray.shutdown()
 

@@ -53,9 +53,10 @@ class Decode(Stage):
 
     @property
     def tried_by(self) -> str:
-        """Version, libraries and limits."""
+        """Version, libraries, limits and the decoder."""
         libraries = f"pillow-{PIL.__version__} pillow_heif-{pillow_heif.__version__}"
-        return f"{self.version} {libraries} {self.limits.max_file_bytes} {self.limits.max_pixels}"
+        limits = f"{self.limits.max_file_bytes} {self.limits.max_pixels}"
+        return f"{self.version} {libraries} {limits} {self.decoder.rpartition('.')[2]}"
 
     def setup(self) -> None:
         """Import the decoder."""

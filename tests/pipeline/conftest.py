@@ -27,16 +27,16 @@ TINY_CLIP = {
 }
 
 
-def write_photos(folder: Path, count: int, seed: int = 0, size: tuple[int, int] = (160, 120)) -> list[Path]:
+def write_photos(folder: Path, count: int, seed: int = 0, prefix: str = "photo") -> list[Path]:
     """Write `count` different JPEGs, every second one with a bright square, a "face"."""
     rng = np.random.default_rng(seed)
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for number in range(count):
-        pixels = rng.integers(0, 90, (size[1], size[0], 3), np.uint8)
+        pixels = rng.integers(0, 90, (120, 160, 3), np.uint8)
         if number % 2:
             pixels[40:80, 40:80] = 255
-        paths.append(folder / f"photo {number:04d}.jpg")
+        paths.append(folder / f"{prefix} {number:04d}.jpg")
         Image.fromarray(pixels).save(paths[-1], quality=85)
     return paths
 
@@ -132,6 +132,7 @@ def ray_address() -> Iterator[str]:
     """A Ray cluster of two CPUs that outlives single runs, which then start faster."""
     from ray.cluster_utils import Cluster
 
+    os.environ["PYTHONPATH"] = str(Path(__file__).parent / "decoders")  # for the workers
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 2, "object_store_memory": 200 << 20})
     yield cluster.address
     cluster.shutdown()
@@ -165,7 +166,7 @@ def ask(settings: Settings) -> Callable[[str], list[tuple[Any, ...]]]:
     return lambda sql: query(Catalog(settings.catalog), sql).rows
 
 
-def command(*arguments: str | Path, **environment: str) -> list[str]:
+def command(*arguments: str | Path) -> list[str]:
     """The command line of `myvlm-tag` with these arguments, in this Python."""
     return [sys.executable, "-m", "myvlm_tag.cli", *map(str, arguments)]
 

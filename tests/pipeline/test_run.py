@@ -54,11 +54,12 @@ def test_copies_are_one_photo_and_deleted_photos_leave_the_views(run, ask: Ask, 
     shutil.copy(first, tmp_path / "library" / "copy.jpg")
     run(tmp_path / "library")
     assert ask("SELECT copies FROM photos ORDER BY copies") == [(1,), (2,)]
+    assert ask("SELECT count(*) > 0 FROM faces") == [(True,)]
     second.unlink()
     gone = run(tmp_path / "library", address="nowhere:1")
     assert gone.gone == 1
     assert ask("SELECT count(*) FROM photos") == [(1,)]
-    assert ask("SELECT count(*) FROM clip") == [(1,)]
+    assert ask("SELECT count(*) FROM faces") == [(0,)]
 
 
 def test_a_changed_file_is_another_photo(run, ask: Ask, tmp_path: Path) -> None:
@@ -112,7 +113,7 @@ def test_any_file_name_the_disk_allows_goes_through(run, ask: Ask, tmp_path: Pat
     for number, name in enumerate(names):
         target = os.fsencode(tmp_path / "library") + b"/" + name
         with open(target, "wb") as file:
-            file.write(photo.read_bytes() + bytes(number))
+            file.write(photo.read_bytes() + bytes(number + 1))
     summary = run(tmp_path / "library")
     assert (summary.done, summary.failed) == (7, 0)
     assert "caf\\xe9.jpg" in {name for (name,) in ask("SELECT parse_filename(path) FROM photos")}
