@@ -14,13 +14,14 @@ the hostile files (`traps`).
 
 from __future__ import annotations
 
-import itertools
 import json
 import os
 import shutil
+import signal
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
@@ -68,25 +69,26 @@ def write_sample(
     """Write a sample library of `photos` files below `out`; the same arguments give the same bytes.
 
     An earlier sample in `out` is replaced. `progress` is called with the files done and their total. Raises
-    UsageProblem when `out` holds anything that is not a sample, or when `photos` is below 1.
+    UsageProblem when `out` holds anything that is not a sample, or when a number is too small.
     """
-    if photos < 1:
-        raise UsageProblem(f"cannot write {photos} photos", "use --photos 1 or more")
+    if photos < 1 or seed < 0:
+        raise UsageProblem(f"cannot write {photos} photos of seed {seed}", "photos start at 1, seeds at 0")
     _clear(out)
     cast = sample_cast(np.random.default_rng([seed, 0]))
     _mark(out, cast, photos, seed, hostile, complete=False)
     total = photos + _CONCEPT_PHOTOS * len(cast.concepts)
     count = _Counter(progress, total)
-    shots = itertools.chain.from_iterable(
-        concept_shots(cast, n, _CONCEPT_PHOTOS, seed) for n in cast.concepts
-    )
-    with _Table(out / "concepts.parquet", TRUTH) as truth:
-        for made in _develop_all(shots, out / "concepts", cast, 1):
-            truth.add(made.truth)
-            count.add(len(made.photos))
     hostile_files = 0
-    with _Table(out / "truth.parquet", TRUTH) as truth, _Table(out / "photos.parquet", PHOTOS) as files:
-        for made in _develop_all(library_shots(cast, photos, seed), out / "library", cast, _workers(photos)):
+    with (
+        _workers(photos) as pool,
+        _Table(out / "concepts.parquet", TRUTH) as concepts,
+        _Table(out / "truth.parquet", TRUTH) as truth,
+        _Table(out / "photos.parquet", PHOTOS) as files,
+    ):
+        for made in _develop_all(pool, _concept_shots(cast, seed), out / "concepts", cast):
+            concepts.add(made.truth)
+            count.add(len(made.photos))
+        for made in _develop_all(pool, library_shots(cast, photos, seed), out / "library", cast):
             truth.add(made.truth)
             files.add(made.photos)
             count.add(len(made.photos))
@@ -101,27 +103,46 @@ def write_sample(
     )  # fmt: skip
 
 
-def _workers(photos: int) -> int:
-    return 1 if photos <= _FEW else min(os.cpu_count() or 1, _MOST_WORKERS)
+def _concept_shots(cast: Cast, seed: int) -> Iterator[Shot]:
+    for name in cast.concepts:
+        yield from concept_shots(cast, name, _CONCEPT_PHOTOS, seed)
 
 
-def _develop_all(shots: Iterable[Shot], folder: Path, cast: Cast, workers: int) -> Iterator[Developed]:
-    """Develop in `workers` processes, in order, with no more than a few shots under way."""
-    names = cast.names
-    if workers == 1:
-        yield from (develop(shot, folder, names) for shot in shots)
+@contextmanager
+def _workers(photos: int) -> Iterator[ProcessPoolExecutor | None]:
+    """Processes that develop photos, or None where this one does it sooner by itself."""
+    if photos <= _FEW:
+        yield None
         return
     # Spawned, since the caller may have threads, which a fork would lose in mid-step.
-    with ProcessPoolExecutor(
-        workers, get_context("spawn"), initializer=cv2.setNumThreads, initargs=(1,)
-    ) as pool:
-        under_way: deque[Future[Developed]] = deque()
-        for shot in shots:
-            under_way.append(pool.submit(develop, shot, folder, names))
-            if len(under_way) > 4 * workers:
-                yield under_way.popleft().result()
-        while under_way:
+    workers = min(os.cpu_count() or 1, _MOST_WORKERS)
+    pool = ProcessPoolExecutor(workers, get_context("spawn"), initializer=_prepare_worker)
+    try:
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _prepare_worker() -> None:
+    cv2.setNumThreads(1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends the workers
+
+
+def _develop_all(
+    pool: ProcessPoolExecutor | None, shots: Iterable[Shot], folder: Path, cast: Cast
+) -> Iterator[Developed]:
+    """Develop in order, with no more than a few shots under way, so that memory stays flat."""
+    names = cast.names
+    if pool is None:
+        yield from (develop(shot, folder, names) for shot in shots)
+        return
+    under_way: deque[Future[Developed]] = deque()
+    for shot in shots:
+        under_way.append(pool.submit(develop, shot, folder, names))
+        if len(under_way) > 4 * _MOST_WORKERS:
             yield under_way.popleft().result()
+    while under_way:
+        yield under_way.popleft().result()
 
 
 def _clear(out: Path) -> None:

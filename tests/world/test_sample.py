@@ -41,7 +41,7 @@ def share_of(pixels: np.ndarray, color: tuple[float, float, float]) -> float:
 
 def cut(pixels: np.ndarray, row: dict, prefix: str = "") -> np.ndarray:
     x0, y0, x1, y1 = (round(row[prefix + edge]) for edge in ("x0", "y0", "x1", "y1"))
-    return pixels[y0:y1, x0:x1]
+    return pixels[y0:y1:3, x0:x1:3]  # every ninth pixel is enough to tell colors
 
 
 def test_the_library_holds_exactly_the_photos_asked_for(sample):
