@@ -48,7 +48,7 @@ def develop(shot: Shot, folder: Path, names: Mapping[str, str]) -> Developed:
     image = stored(upright, technique.orientation)
     data = encode(image, technique.format, _exif(shot, scene, image), technique.quality)
     for file in (shot.file, *shot.copies):
-        write(folder / file, data, shot.moment)
+        _write(folder / file, data, shot.moment)
     height, width = upright.shape[:2]
     rows = truth_rows(scene, view, shot, names, (width, height))
     return Developed(
@@ -120,7 +120,7 @@ def _exif(shot: Shot, scene: Scene, image: Image.Image) -> Image.Exif | None:
     )
 
 
-def write(path: Path, data: bytes, moment: Moment) -> None:
+def _write(path: Path, data: bytes, moment: Moment) -> None:
     """Write a new file, its modification time that of the photo."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(data)

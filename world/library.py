@@ -33,7 +33,7 @@ _COPY_FOLDERS = ["Favourites ⭐", "to print", "Backup of old laptop/Pictures"]
 
 @dataclass(frozen=True)
 class Shot:
-    """One photo to be made. `seed` fixes the scene, `frame` the place in a burst ."""
+    """One photo to be made. `seed` fixes the scene, `frame` the place in a burst."""
 
     file: str  # relative, POSIX
     people: tuple[Person, ...]
