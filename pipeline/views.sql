@@ -70,8 +70,9 @@ QUALIFY row_number() OVER (PARTITION BY coalesce(photo_id, path) ORDER BY run_id
 CREATE OR REPLACE VIEW failures AS
 SELECT files.path, photo_id, failure.stage, failure.kind, failure.reason, failure.made_by, failure.run_id
 FROM latest_failures AS failure JOIN files USING (photo_id)
-WHERE NOT EXISTS (FROM features WHERE features.photo_id = failure.photo_id AND features.stage = failure.stage
-                  AND features.run_id >= failure.run_id)
+WHERE NOT EXISTS (FROM features
+                  WHERE features.photo_id = failure.photo_id AND features.run_id >= failure.run_id
+                    AND failure.stage IN (features.stage, 'worker'))
 UNION ALL
 SELECT files.path, NULL, failure.stage, failure.kind, failure.reason, failure.made_by, failure.run_id
 FROM latest_failures AS failure JOIN current_files AS files USING (path)

@@ -1,0 +1,121 @@
+"""The command line as a person meets it: what it prints where, how it ends, how fast it starts."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from myvlm_tag.cli import app
+from myvlm_tag.pipeline.catalog import Catalog
+from typer.testing import CliRunner
+
+from .pipeline.test_catalog import files
+
+CHECK_IMPORTS = """
+import sys
+from typer.testing import CliRunner
+from myvlm_tag.cli import app
+done = CliRunner().invoke(app, {arguments!r})
+assert done.exit_code == 0, done.output
+heavy = {{"torch", "ray", "transformers", "open_clip", "insightface", "onnxruntime"}} & set(sys.modules)
+assert not heavy, heavy
+"""
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    catalog = Catalog(tmp_path / "home" / "catalog")
+    catalog.prepare()
+    catalog.commit({"files": files("/photos/a, b.jpg", "/photos/ü.jpg")})
+    return tmp_path / "home"
+
+
+def invoke(*arguments: object) -> str:
+    done = CliRunner().invoke(app, [str(argument) for argument in arguments], catch_exceptions=False)
+    assert done.exit_code == 0
+    return done.stdout
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["sql", "FROM files"], ["status"], ["failures"], ["run", "--help"]]
+)
+def test_commands_that_only_look_import_neither_torch_nor_ray(arguments: list[str], home: Path) -> None:
+    if "--help" not in arguments:
+        arguments = [*arguments, "--home", str(home)]
+    code = CHECK_IMPORTS.format(arguments=arguments)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_sql_prints_a_table_or_json_or_csv(home: Path) -> None:
+    sql = (
+        "sql",
+        "SELECT path, size, NULL AS nothing, 'x'::BLOB AS bytes FROM files ORDER BY path",
+        "--home",
+        home,
+    )
+    table = invoke(*sql).splitlines()
+    assert table[0].split() == ["path", "size", "nothing", "bytes"]
+    assert table[-1] == "(2 rows)"
+    records = json.loads(invoke(*sql, "--json"))
+    assert records[1] == {"path": "/photos/ü.jpg", "size": 1, "nothing": None, "bytes": "78"}
+    rows = list(csv.reader(io.StringIO(invoke(*sql, "--csv"))))
+    assert rows[1] == ["/photos/a, b.jpg", "1", "", "78"]
+
+
+def test_status_tells_what_is_there(home: Path) -> None:
+    found = json.loads(invoke("status", "--home", home, "--json"))
+    assert found["there"]["files"] == 2
+    assert "2 files" in invoke("status", "--home", home)
+
+
+def test_models_list_names_every_pack_with_its_licence(home: Path) -> None:
+    models = json.loads(invoke("models", "list", "--home", home, "--json"))
+    assert {"pocket", "paper", "modern"} <= {model["pack"] for model in models}
+    assert all(model["licence"] for model in models)
+
+
+def test_doctor_examines_without_changing_anything(home: Path) -> None:
+    before = set(home.rglob("*"))
+    done = CliRunner().invoke(app, ["doctor", "--home", str(home), "--json"])
+    facts = json.loads(done.stdout)
+    assert facts["catalog"].endswith("readable")
+    assert done.exit_code == (1 if facts["problems"] else 0)
+    assert [path for path in sorted(home.rglob("*")) if path.name != "fingerprints.json"][
+        : len(before)
+    ] == before
+
+
+def test_compact_merges_segments(home: Path) -> None:
+    assert json.loads(invoke("compact", "--home", home, "--json")) == {"merged": 2}
+    assert len(json.loads(invoke("sql", "FROM files", "--home", home, "--json"))) == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["sql", "DROP VIEW files"], 2, "read-only"),
+        (["run", "{home}", "--only", "nonsense"], 2, "nonsense"),
+        (["run", "{home}", "--models", "no-such-pack"], 2, "no-such-pack"),
+        (["run", "{home}/nowhere"], 1, "mounted"),
+        (["run"], 2, "Missing argument"),
+    ],
+)
+def test_errors_are_one_line_with_the_right_exit_code(
+    arguments: list[str], code: int, words: str, home: Path, light_pack: Path
+) -> None:
+    filled = [argument.format(home=home) for argument in arguments]
+    pack = ["--models", str(light_pack)] if arguments[0] == "run" and "--models" not in arguments else []
+    command = [sys.executable, "-m", "myvlm_tag.cli", *filled, "--home", str(home), *pack]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == code, done.stderr
+    assert words in done.stderr
+    assert done.stdout == ""
+    assert "Traceback" not in done.stderr
+    if code != 2 or "Missing" not in words:
+        assert done.stderr.count("\n") == 1
