@@ -179,7 +179,10 @@ def _worth_following(link: os.DirEntry[str], real_root: str) -> bool:
 
     Links to folders are not followed: a folder of the library is walked under its own name.
     """
-    target = os.path.realpath(link.path)
+    try:
+        target = os.path.realpath(link.path)
+    except OSError:
+        return False  # it went while we looked
     if not os.path.exists(target):
         return True
     return target.startswith(real_root.rstrip(os.sep) + os.sep) and not os.path.isdir(target)

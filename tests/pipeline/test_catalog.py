@@ -24,7 +24,7 @@ def files(*names: str, run_id: str = "1", gone: bool = False) -> pa.Table:
             "photo_id": name,
             "size": 1,
             "mtime_ns": 1,
-            "root": "/",
+            "root": "/photos",
             "gone": gone,
             "run_id": run_id,
         }
