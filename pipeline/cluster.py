@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import logging
 import os
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -60,8 +61,10 @@ def ray_session(settings: Settings) -> Iterator[Resources]:
     import ray
 
     try:
+        on_sigterm = signal.getsignal(signal.SIGTERM)
         with nullcontext() if settings.verbose else _stderr_closed():
             ray.init(**_init_arguments(settings))
+        signal.signal(signal.SIGTERM, on_sigterm)  # Ray puts its own, which would end us without a commit
     except (ConnectionError, RuntimeError, ValueError, OSError) as error:
         where = f"the Ray cluster at {settings.address!r}" if settings.address else "Ray on this machine"
         hint = (

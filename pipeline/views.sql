@@ -20,20 +20,40 @@ SELECT stage, photo_id, made_by, max(run_id) AS run_id, arg_max(items, run_id) A
 FROM read_parquet('{segments}/*/features.parquet', union_by_name = true)
 GROUP BY ALL;
 
+CREATE OR REPLACE VIEW all_failures AS
+FROM read_parquet('{segments}/*/failures.parquet', union_by_name = true);
+
+CREATE OR REPLACE VIEW latest_failures AS
+FROM all_failures
+QUALIFY row_number() OVER (PARTITION BY coalesce(photo_id, path) ORDER BY run_id DESC) = 1;
+
+-- One row per file that is there and has no place in `photos`, and why.
+CREATE OR REPLACE VIEW failures AS
+SELECT files.path, photo_id, failure.stage, failure.kind, failure.reason, failure.made_by, failure.run_id
+FROM latest_failures AS failure JOIN files USING (photo_id)
+WHERE NOT EXISTS (FROM features
+                  WHERE features.photo_id = failure.photo_id AND features.run_id >= failure.run_id
+                    AND failure.stage IN (features.stage, 'worker'))
+UNION ALL
+SELECT files.path, NULL, failure.stage, failure.kind, failure.reason, failure.made_by, failure.run_id
+FROM latest_failures AS failure JOIN current_files AS files USING (path)
+WHERE failure.photo_id IS NULL AND files.photo_id IS NULL;
+
 -- One row per stage and model. While a new model works its way through the library, the old one's rows go on
--- answering: `current` is the one that covers most photos, of equals the newest.
+-- answering: `current` is the one that covers most photos (bad ones aside), of equals the newest.
 CREATE OR REPLACE VIEW models AS
 SELECT stage, made_by, count(*) AS photos, max(run_id) AS run_id,
        row_number() OVER (PARTITION BY stage ORDER BY count(*) DESC, max(run_id) DESC) = 1 AS current
-FROM features
-WHERE photo_id IN (SELECT photo_id FROM files)
+FROM features SEMI JOIN files USING (photo_id) ANTI JOIN failures USING (photo_id)
 GROUP BY stage, made_by;
 
 -- Which model's row counts for each photo and stage: the current one's, else the newest.
 CREATE OR REPLACE VIEW chosen AS
 SELECT stage, photo_id, made_by, items
-FROM features JOIN models USING (stage, made_by)
-QUALIFY row_number() OVER (PARTITION BY stage, photo_id ORDER BY current DESC, features.run_id DESC) = 1;
+FROM features LEFT JOIN models USING (stage, made_by)
+QUALIFY row_number() OVER (
+    PARTITION BY stage, photo_id ORDER BY coalesce(current, false) DESC, features.run_id DESC
+) = 1;
 
 -- One row per photo; `path` is one of its files (the first by name), `copies` how many there are.
 CREATE OR REPLACE VIEW photos AS
@@ -58,22 +78,3 @@ FROM (FROM read_parquet('{segments}/*/clip.parquet', union_by_name = true)
       QUALIFY row_number() OVER (PARTITION BY photo_id, made_by ORDER BY run_id DESC) = 1) AS clip
 SEMI JOIN (FROM chosen WHERE stage = 'clip') USING (photo_id, made_by)
 SEMI JOIN files USING (photo_id);
-
-CREATE OR REPLACE VIEW all_failures AS
-FROM read_parquet('{segments}/*/failures.parquet', union_by_name = true);
-
-CREATE OR REPLACE VIEW latest_failures AS
-FROM all_failures
-QUALIFY row_number() OVER (PARTITION BY coalesce(photo_id, path) ORDER BY run_id DESC) = 1;
-
--- One row per file that is there and has no place in `photos`, and why.
-CREATE OR REPLACE VIEW failures AS
-SELECT files.path, photo_id, failure.stage, failure.kind, failure.reason, failure.made_by, failure.run_id
-FROM latest_failures AS failure JOIN files USING (photo_id)
-WHERE NOT EXISTS (FROM features
-                  WHERE features.photo_id = failure.photo_id AND features.run_id >= failure.run_id
-                    AND failure.stage IN (features.stage, 'worker'))
-UNION ALL
-SELECT files.path, NULL, failure.stage, failure.kind, failure.reason, failure.made_by, failure.run_id
-FROM latest_failures AS failure JOIN current_files AS files USING (path)
-WHERE failure.photo_id IS NULL AND files.photo_id IS NULL;

@@ -68,9 +68,9 @@ def run(settings: Settings) -> Callable[..., Summary]:
 
 
 @pytest.fixture
-def ask(settings: Settings) -> Callable[[str], list[tuple[Any, ...]]]:
+def ask(home: Path) -> Callable[[str], list[tuple[Any, ...]]]:
     """Query the catalog."""
-    return lambda sql: query(Catalog(settings.catalog), sql).rows
+    return lambda sql: query(Catalog(home / "catalog"), sql).rows
 
 
 def command(*arguments: str | Path) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import random
 import signal
 import subprocess
 import threading
@@ -201,11 +202,9 @@ def _wait_for_end(processes: list[psutil.Process], seconds: float = 30) -> list[
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_kill_9_at_any_instant_costs_nothing_that_was_committed(
-    start, ask: Ask, settings: Any, tmp_path: Path
+    start, ask: Ask, home: Path, tmp_path: Path
 ) -> None:
     """Three kills by default, twenty with MYVLM_TAG_KILLS=20 (`make kill`)."""
-    import random
-
     rng = random.Random(int(os.environ.get("MYVLM_TAG_KILL_SEED", "0")))
     library, total = tmp_path / "library", 0
     last = 0.0
@@ -225,17 +224,17 @@ def test_kill_9_at_any_instant_costs_nothing_that_was_committed(
         _, words = second.communicate(timeout=240)
         last = last or time.monotonic() - began
         assert second.returncode == 0, words
-        _check_complete(ask, settings, total)
+        _check_complete(ask, home, total)
 
 
-def _check_complete(ask: Ask, settings: Any, total: int) -> None:
+def _check_complete(ask: Ask, home: Path, total: int) -> None:
     """Every photo is there once in each table, and no row that was committed was made again."""
     counts = ask("SELECT stage, count(*), count(DISTINCT photo_id) FROM features GROUP BY 1 ORDER BY 1")
     assert counts == [("decode", total, total), ("faces", total, total)]
     assert ask("SELECT count(*), count(DISTINCT photo_id) FROM photos") == [(total, total)]
     assert ask("SELECT count(*) FROM faces") == ask("SELECT sum(faces) FROM photos")
     assert ask("FROM failures") == []
-    committed = catalog_module.Catalog(settings.catalog)
+    committed = catalog_module.Catalog(home / "catalog")
     assert committed.read("features").num_rows == 2 * total
     assert committed.read("photos").num_rows == total
     assert list(committed.staging.iterdir()) == []
