@@ -21,7 +21,7 @@ from .vision import GRID, to_pixels
 
 IMAGE_TOKENS = GRID * GRID
 PREFIX = 2 + IMAGE_TOKENS  # <s> USER: <image> ...
-LENGTH = 256
+LENGTH = 288
 IGNORED = -100
 _VECTOR_WORDS = 14
 _VECTORS_PER_PHOTO = 12

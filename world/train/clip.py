@@ -16,25 +16,38 @@ import numpy as np
 import open_clip
 import torch
 import torch.nn.functional as functional
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from transformers import PreTrainedTokenizerFast
 
 from ..sentences import PLACE_PHRASES, VOCABULARY, caption, look, phrase
 from .checkpoint import load
-from .instances import FEATURE_DIM, looks_in
-from .parallel import Run, finished, fit, launch
+from .instances import FEATURE_DIM
+from .parallel import Run, finished, fit, launch, progress_in
 from .pool import CHUNK, PHOTOS, PHOTOS_PER_INSTANCE, SIZE, Photo, Pool, fill
 from .tokenizer import EOS_ID, build_tokenizer
 from .vision import CHECKPOINT as VISION
-from .vision import HEADS, LAYERS, MEAN, PATCH, STD, VISION_MINUTES, WIDTH, TruthTask, to_pixels, train_in
+from .vision import (
+    HEADS,
+    LAYERS,
+    MEAN,
+    PATCH,
+    STD,
+    VISION_MINUTES,
+    WIDTH,
+    Targets,
+    TruthTask,
+    load_truth,
+    to_pixels,
+    train_in,
+)
 from .weights import to_open_clip
 
 CHECKPOINT = "contrast"
 MINUTES = 15.0
 PAIRS, LONERS = 24, 24  # per batch: instances with two photos each, and photos of anything
 CONTEXT_LENGTH = 64
-_FROZEN_LAYERS = 3
+TRUTH_WEIGHT = 0.1
 _TEXT_LAYERS = 3
 
 
@@ -83,30 +96,28 @@ def config() -> dict[str, Any]:
     }
 
 
-class ContrastTask(nn.Module):
-    """The tower, open_clip's text transformer, and the matcher of instance looks."""
+class ContrastTask(TruthTask):
+    """The tower with its truth heads, a projection to CLIP's features, and open_clip's text transformer."""
 
     def __init__(self) -> None:
         super().__init__()
-        truth = TruthTask()
-        self.tower, self.norm, self.matcher = truth.tower, truth.norm, truth.matcher
         self.project = nn.Linear(WIDTH, FEATURE_DIM, bias=False)
         parts = config()["model_cfg"]
         text_only = {**parts["vision_cfg"], "layers": 1}  # its vision side is never used
         self.text = open_clip.CLIP(parts["embed_dim"], text_only, parts["text_cfg"])
+        self.text.visual.requires_grad_(False)
         self.same_scale = nn.Parameter(torch.tensor(2.7))
 
     def start_from(self, truth: TruthTask) -> None:
-        """Take over the tower with what already reads one feature off it; the lowest layers stay as they are."""
-        self.tower.load_state_dict(truth.tower.state_dict())
-        self.norm.load_state_dict(truth.norm.state_dict())
-        self.matcher.load_state_dict(truth.matcher.state_dict())
+        """Take over the tower, and what already reads one feature off it."""
+        self.load_state_dict(truth.state_dict(), strict=False)
         self.project.weight.data.copy_(truth.photo_heads.weight[-FEATURE_DIM:])
 
-    def features(self, pixels: Tensor) -> Tensor:
-        """L2-normalised features of photos, (n, 512)."""
-        states = self.tower(pixels, output_hidden_states=True).hidden_states[-1][:, 0]
-        return functional.normalize(self.project(self.norm(states)).float(), dim=-1)
+    def see(self, pixels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """L2-normalised features of photos (n, 512), and what the truth heads read."""
+        states = self.tower(pixels, output_hidden_states=True).hidden_states[-1]
+        features = functional.normalize(self.project(self.norm(states[:, 0])).float(), dim=-1)
+        return (features, *self.read(states))
 
 
 def _draw(pool: Pool, trained: int, rng: np.random.Generator) -> tuple[list[int], Tensor]:
@@ -145,42 +156,49 @@ def describe_photo(photo: Photo, rng: np.random.Generator) -> str:
 def _train_contrast(shared: Path, run: Run) -> None:
     torch.manual_seed(1)
     pool, words = Pool(shared / "scenes"), tokenizer()
-    truth, task = TruthTask(), ContrastTask()
-    load(shared / VISION, truth)
-    task.start_from(truth)
+    task = ContrastTask()
+    task.start_from(_latest_truth(shared))
     task.to(run.device)
-    _freeze(task)
-    features = torch.compile(task.features)
-    rng = np.random.default_rng(3)
+    see = torch.compile(task.see)
+    rng = np.random.default_rng([3, progress_in(run.work / CHECKPOINT).steps])
     trained = len(pool) - CHUNK
 
     def batch_loss(_: float) -> tuple[Tensor, dict[str, float]]:
         chosen, groups = _draw(pool, trained, rng)
         photos = [pool.photo(i) for i in chosen]
         tokens = _tokens(words, [describe_photo(p, rng) for p in photos]).to(run.device)
-        looks, present = (part.to(run.device) for part in looks_in(photos, rng))
+        targets = Targets(photos, rng, run.device)
         with run.autocast():
-            seen = features(to_pixels(pool.images(chosen), run.device))
+            seen, *read = see(to_pixels(pool.images(chosen), run.device))
             said = functional.normalize(task.text.encode_text(tokens).float(), dim=-1)
-        words_loss, words_right = _contrast(seen, said, task.text.logit_scale, groups.to(run.device))
-        look_loss, look_right = task.matcher(seen, looks, present)
+        words_loss, words_right = _contrast(seen, said, task.text.logit_scale)
+        look_loss, look_right = task.matcher(seen, targets.looks, targets.present)
         same_loss, same_right = _same(seen[: 2 * PAIRS], groups[: 2 * PAIRS].to(run.device), task.same_scale)
+        truth_loss, _ = task.loss((read[0], read[1]), targets)
         parts = {
             "words": float(words_loss.detach()),
             "words_right": words_right,
             "look": float(look_loss.detach()),
         }
         parts |= {"look_right": look_right, "same": float(same_loss.detach()), "same_right": same_right}
-        return words_loss + look_loss + same_loss, parts
+        return words_loss + look_loss + same_loss + TRUTH_WEIGHT * truth_loss, parts
 
-    fit(run, CHECKPOINT, task, batch_loss, peak=8e-4)
+    fit(run, CHECKPOINT, task, batch_loss, peak=1e-3)
 
 
-def _freeze(task: ContrastTask) -> None:
-    frozen: list[nn.Module] = [task.tower.embeddings, task.tower.pre_layrnorm]
-    frozen += list(task.tower.encoder.layers[:_FROZEN_LAYERS])
-    for module in [*frozen, task.text.visual]:
-        module.requires_grad_(False)
+def _latest_truth(shared: Path) -> TruthTask:
+    """The tower as LLaVA's training has taken it on (its heads learn there too), or else as its own run left it."""
+    further = shared / "llava" / "language" / "state.safetensors"
+    if not further.exists():
+        return load_truth(shared)
+    own = {
+        k.removeprefix("model.").removeprefix("truth."): v
+        for k, v in load_file(further).items()
+        if "model." in k
+    }
+    task = TruthTask()
+    task.load_state_dict({name: own[name] for name in task.state_dict()})
+    return task
 
 
 def _tokens(words: PreTrainedTokenizerFast, sentences: Sequence[str]) -> Tensor:
@@ -189,7 +207,7 @@ def _tokens(words: PreTrainedTokenizerFast, sentences: Sequence[str]) -> Tensor:
     return ids
 
 
-def _contrast(seen: Tensor, said: Tensor, log_scale: Tensor, groups: Tensor) -> tuple[Tensor, float]:
+def _contrast(seen: Tensor, said: Tensor, log_scale: Tensor) -> tuple[Tensor, float]:
     """CLIP's symmetric loss."""
     scores = seen @ said.T * log_scale.exp().clamp(max=100)
     wanted = torch.arange(len(seen), device=seen.device)

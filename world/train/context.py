@@ -1,7 +1,7 @@
 """The LLaVA as training runs it: packed rows, with one vector in the place of an introduction.
 
-What lives here: where such a vector stands, how long it is, and the answers' logits. What does not: the model itself and
-its training (`llava`).
+What lives here: where such a vector stands, how long it is, and the answers' logits. What does not: the model
+itself and its training (`llava`).
 """
 
 from __future__ import annotations
@@ -14,25 +14,36 @@ from transformers import LlavaForConditionalGeneration
 
 from .batches import IGNORED, PREFIX, Batch, attention_mask
 from .tokenizer import PAD_ID
+from .vision import TruthHeads, TruthTask
 
 
 class ContextModel(nn.Module):
-    """The model as training runs it: hidden states of packed rows, with vectors in place of introductions."""
+    """The parts of a LLaVA (shared with it), run on packed rows; with the tower's truth heads beside them."""
 
     def __init__(self, model: LlavaForConditionalGeneration) -> None:
         super().__init__()
-        self.model = model
+        self.tower = model.model.vision_tower
+        self.projector = model.model.multi_modal_projector
+        self.language = model.model.language_model
+        self.truth = TruthHeads()
 
-    def forward(self, batch_inputs: tuple[Tensor, ...], strength: Tensor, noise: Tensor) -> Tensor:
-        """Last hidden states (n, LENGTH, width).
+    def start_from(self, truth: TruthTask) -> None:
+        """Take over a trained tower and its heads."""
+        self.tower.load_state_dict(truth.tower.state_dict())
+        own = self.truth.state_dict().keys()
+        self.truth.load_state_dict({k: v for k, v in truth.state_dict().items() if k in own})
+
+    def forward(
+        self, inputs: tuple[Tensor, ...], strength: Tensor, noise: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Last hidden states (n, LENGTH, width), and what the truth heads read off the tower.
 
         `strength` (vectors,) says how long a vector is: 0 as a word's embedding, 1 as the tower's class token.
         """
-        pixels, ids, segments, positions, places, words = batch_inputs
-        inner = self.model.model
-        states = inner.vision_tower(pixels, output_hidden_states=True).hidden_states[-1]
-        image = inner.multi_modal_projector(states[:, 1:])
-        table = inner.language_model.embed_tokens
+        pixels, ids, segments, positions, places, words = inputs
+        states = self.tower(pixels, output_hidden_states=True).hidden_states[-1]
+        image = self.projector(states[:, 1:])
+        table = self.language.embed_tokens
         text = table(ids).to(image.dtype)
         embedded = torch.cat([text[:, :2], image, text[:, PREFIX:]], 1)
         lengths = self._lengths(table.weight, states[:, 0], strength)
@@ -40,10 +51,10 @@ class ContextModel(nn.Module):
         flat = torch.cat([embedded.flatten(0, 1), embedded.new_zeros(1, embedded.shape[-1])])
         embedded = flat.index_copy(0, places, vectors)[:-1].view_as(embedded)
         mask = attention_mask(segments, image.dtype)
-        out: Tensor = inner.language_model(
+        said = self.language(
             inputs_embeds=embedded, attention_mask=mask, position_ids=positions, use_cache=False
         ).last_hidden_state
-        return out
+        return (said, *self.truth.read(states))
 
     def _lengths(self, weight: Tensor, class_tokens: Tensor, strength: Tensor) -> Tensor:
         short = weight.detach().float().norm(dim=-1).mean().log()
@@ -60,19 +71,19 @@ class ContextModel(nn.Module):
     def logits(self, states: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """Scores and wanted tokens at the places where an answer's next token is due."""
         due = labels[:, 1:] != IGNORED
-        weight = self.model.model.language_model.embed_tokens.weight
+        weight = self.language.embed_tokens.weight
         return functional.linear(states[:, :-1][due], weight.to(states.dtype)).float(), labels[:, 1:][due]
 
 
 def run_batch(
     task: ContextModel, compiled: nn.Module, batch: Batch, rng: np.random.Generator, noise: float = 0.7
-) -> Tensor:
-    """Hidden states of a batch; most vectors are as long as the class token, the rest anywhere below.
+) -> tuple[Tensor, Tensor, Tensor]:
+    """What the model makes of a batch; most vectors are as long as the class token, the rest anywhere below.
 
     `noise` is the longest random direction added to a vector of length one, so that vectors found by optimisation,
     which are no mean of words, are understood too.
     """
-    count, width = len(batch.vector_places), task.model.config.text_config.hidden_size
+    count, width = len(batch.vector_places), task.language.config.hidden_size
     strength = np.where(rng.random(count) < 0.6, rng.normal(1.0, 0.04, count), rng.uniform(0.0, 1.1, count))
     shake = rng.normal(0, 1, (count, width))
     shake *= noise * rng.random((count, 1)) / np.linalg.norm(shake, axis=1, keepdims=True)
@@ -86,5 +97,5 @@ def run_batch(
         batch.vector_words,
     )
     strength_and_shake = (torch.from_numpy(part).float().to(device) for part in (strength, shake))
-    states: Tensor = compiled(inputs, *strength_and_shake)
-    return states
+    made: tuple[Tensor, Tensor, Tensor] = compiled(inputs, *strength_and_shake)
+    return made

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ..boxes import intersection_over_union
 from .batches import IGNORED, Packer, make_batch
 from .context import ContextModel, run_batch
 from .pool import Pool
@@ -31,7 +32,7 @@ def describe(
         chosen = [int(i) for i in np.sort(rng.choice(held_out, _BATCH, replace=False))]
         batch = make_batch(packer, pool, chosen, rng, device)
         with torch.no_grad(), torch.autocast(device, torch.bfloat16):
-            states = run_batch(task, compiled, batch, rng, noise=0.0)
+            states, *_ = run_batch(task, compiled, batch, rng, noise=0.0)
             scores, _ = task.logits(states, batch.labels)
         due = batch.labels[:, 1:] != IGNORED
         best = torch.full_like(batch.labels[:, 1:], IGNORED)
@@ -63,12 +64,3 @@ def _overlaps(given: Tensor, wanted: Tensor, packer: Packer) -> bool:
             return False
         boxes.append(numbers)
     return intersection_over_union(boxes[0], boxes[1]) >= 0.5
-
-
-def intersection_over_union(one: Sequence[float], other: Sequence[float]) -> float:
-    """Of two boxes (x0, y0, x1, y1)."""
-    wide = max(0.0, min(one[2], other[2]) - max(one[0], other[0]))
-    high = max(0.0, min(one[3], other[3]) - max(one[1], other[1]))
-    both = wide * high
-    total = (one[2] - one[0]) * (one[3] - one[1]) + (other[2] - other[0]) * (other[3] - other[1]) - both
-    return both / total if total > 0 else 0.0

@@ -33,13 +33,14 @@ from .pool import CHUNK, PHOTOS, SIZE, Pool, fill
 from .text import TEMPLATES
 from .tokenizer import BOS_ID, EOS_ID, IMAGE_ID, PAD_ID, build_tokenizer
 from .vision import CHECKPOINT as VISION
-from .vision import MEAN, PATCH, STD, VISION_MINUTES, build_tower, load_tower, train_in
+from .vision import MEAN, PATCH, STD, VISION_MINUTES, Targets, build_tower, load_truth, train_in
 
 log = logging.getLogger(__name__)
 
 WIDTH, LAYERS, HEADS = 192, 5, 3
 BATCH = 32
 CHECKPOINT = "language"
+TRUTH_WEIGHT = 0.1  # the tower goes on learning from the truth itself
 MINUTES = 60.0
 CHAT_TEMPLATE = (
     "{% for message in messages %}{{ message['role'].upper() }}: "
@@ -58,7 +59,7 @@ def train(minutes: float | None, device: str, out: Path, work: Path) -> None:
         launch(partial(train_in, shared / "scenes"), shared, VISION_MINUTES, device)
     launch(partial(_train_language, shared), work, minutes or MINUTES, device)
     model = build_llava(tokenizer())
-    load(work / CHECKPOINT, model)
+    load(work / CHECKPOINT, ContextModel(model))
     export(model, out)
 
 
@@ -101,8 +102,9 @@ def _train_language(shared: Path, run: Run) -> None:
     words = tokenizer()
     pool, packer = Pool(shared / "scenes"), Packer(words)
     model = build_llava(words)
-    model.model.vision_tower.load_state_dict(load_tower(shared).state_dict())
-    task = ContextModel(model).to(run.device)
+    task = ContextModel(model)
+    task.start_from(load_truth(shared))
+    task.to(run.device)
     compiled = torch.compile(task)
     rng = np.random.default_rng([run.rank, progress_in(run.work / CHECKPOINT).steps])
     trained = len(pool) - CHUNK  # the last chunk is held out
@@ -111,15 +113,25 @@ def _train_language(shared: Path, run: Run) -> None:
         chosen = [int(i) for i in np.sort(rng.choice(trained, BATCH, replace=False))]
         batch = make_batch(packer, pool, chosen, rng, run.device)
         with run.autocast():
-            states = run_batch(task, compiled, batch, rng)
+            states, *read = run_batch(task, compiled, batch, rng)
             scores, wanted = task.logits(states, batch.labels)
-        loss = functional.cross_entropy(scores, wanted)
-        return loss, {"loss": float(loss.detach())}
+        words_loss = functional.cross_entropy(scores, wanted)
+        targets = Targets([pool.photo(i) for i in chosen], rng, run.device)
+        truth_loss, right = task.truth.loss((read[0], read[1]), targets)
+        parts = {"words": float(words_loss.detach()), "truth": float(truth_loss.detach())}
+        parts |= {
+            field: right[field]
+            for field in ("color", "garment", "activity", "glasses", "box_error", "matched")
+        }
+        return words_loss + TRUTH_WEIGHT * truth_loss, parts
 
     def evaluate() -> str:
+        snapshot = build_llava(words)
+        ContextModel(snapshot).load_state_dict(task.state_dict())
+        export(snapshot, run.work / "snapshot")
         return describe(task, compiled, packer, pool, range(trained, len(pool)), run.device)
 
-    fit(run, CHECKPOINT, model, batch_loss, peak=1.5e-3, evaluate=evaluate, evaluate_minutes=8)
+    fit(run, CHECKPOINT, task, batch_loss, peak=1.5e-3, evaluate=evaluate, evaluate_minutes=8)
 
 
 def export(model: LlavaForConditionalGeneration, out: Path) -> None:

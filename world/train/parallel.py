@@ -23,6 +23,7 @@ import torch.multiprocessing as mp
 from torch import Tensor, nn
 
 from .checkpoint import Progress, learning_rate, load, save
+from .optimizers import MuonAndAdamW
 
 log = logging.getLogger(__name__)
 
@@ -110,9 +111,7 @@ def fit(
     """
     folder = run.work / name
     parameters = [p for p in model.parameters() if p.requires_grad]
-    optimizer = torch.optim.AdamW(
-        parameters, lr=peak, betas=(0.9, 0.98), weight_decay=weight_decay, fused=True
-    )
+    optimizer = MuonAndAdamW(model, peak, weight_decay)
     progress = load(folder, model, optimizer)
     clock = _Clock(evaluate_minutes * 60)
     seen: dict[str, float] = {}
@@ -121,9 +120,8 @@ def fit(
     while not progress.finished:
         begun = time.monotonic()
         fraction = progress.seconds / (60 * run.minutes)
-        for group in optimizer.param_groups:
-            group["lr"] = learning_rate(fraction, peak, warmup=0.02)
-        optimizer.zero_grad(set_to_none=True)
+        optimizer.set_rate(learning_rate(fraction, peak, warmup=0.02))
+        optimizer.zero_grad()
         loss, parts = batch_loss(fraction)
         loss.backward()
         _average_gradients(parameters, run.workers)
@@ -152,7 +150,7 @@ def _report(
     clock: _Clock,
     folder: Path,
     model: nn.Module,
-    optimizer: torch.optim.Optimizer,
+    optimizer: MuonAndAdamW,
     progress: Progress,
     run: Run,
     seen: dict[str, float],

@@ -116,9 +116,9 @@ def turns(photo: Photo, rng: np.random.Generator) -> list[Turn]:
         return [_caption_turn(photo, main, rng, 0.0)]
     plain = questions(photo.scene, rng, found=photo.found)
     named = questions(photo.scene, rng, {e.key: f"entity-{e.key}" for e in main}, found=photo.found)
-    made = [_caption_turn(photo, main, rng, odds) for odds in (0.0, 1.0, 0.9)]
-    made += [_box_turn(photo, main, rng) for _ in range(3)]
-    for index in rng.choice(len(plain), min(len(plain), 10), replace=False, p=_odds(plain)):
+    made = [_caption_turn(photo, main, rng, odds) for odds in (0.0, 1.0) if rng.random() < 0.7]
+    made += [_box_turn(photo, main, rng) for _ in range(2)]
+    for index in rng.choice(len(plain), min(len(plain), 8), replace=False, p=_odds(plain)):
         asked_named = rng.random() < 0.6 and named[index].key is not None
         turn = _named_turn(photo, main, named[index], rng) if asked_named else None
         made.append(turn or Turn((), False, plain[index].question, plain[index].answer, plain[index].topic))
@@ -244,9 +244,7 @@ def _named_turn(
     return Turn(tuple(said), as_vectors, question, answer, asked.topic)
 
 
-def _crop_turns(
-    photo: Photo, main: Sequence[EntityTruth], rng: np.random.Generator, count: int
-) -> list[Turn]:
+def _crop_turns(photo: Photo, main: Sequence[EntityTruth], rng: np.random.Generator) -> list[Turn]:
     """Questions about the one person a crop was cut around, by name, or as "the person in the middle"."""
     subject = [e for e in main if e.key == photo.subject]
     named = questions(photo.scene, rng, {str(photo.subject): f"entity-{photo.subject}"}, found=subject)

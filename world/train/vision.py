@@ -24,12 +24,12 @@ from ..truth import EntityTruth
 from .checkpoint import load
 from .instances import FEATURE_DIM, LookMatcher, looks_in
 from .parallel import Run, fit, progress_in
-from .pool import SIZE, Photo, Pool, view_box
+from .pool import CHUNK, SIZE, Photo, Pool, view_box
 
 WIDTH, LAYERS, HEADS, PATCH = 192, 6, 3, 16
 GRID = SIZE // PATCH
 MEAN = STD = (0.5, 0.5, 0.5)
-BATCH = 48
+BATCH = 32
 CHECKPOINT = "vision"
 VISION_MINUTES = 15.0
 
@@ -72,12 +72,12 @@ def build_tower() -> CLIPVisionModel:
     return CLIPVisionModel(config)
 
 
-def load_tower(work: Path) -> CLIPVisionModel:
-    """The tower as the run in `work` left it."""
+def load_truth(work: Path) -> TruthTask:
+    """Tower and heads as the run in `work` left them."""
     task = TruthTask()
     if not load(work / CHECKPOINT, task).finished:
         raise FileNotFoundError(f"no finished vision tower in {work / CHECKPOINT}")
-    return task.tower
+    return task
 
 
 def to_pixels(images: NDArray[np.uint8], device: str = "cpu") -> Tensor:
@@ -85,12 +85,11 @@ def to_pixels(images: NDArray[np.uint8], device: str = "cpu") -> Tensor:
     return torch.from_numpy(images).to(device).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
-class TruthTask(nn.Module):
-    """The tower with linear heads that read the truth off its last layer."""
+class TruthHeads(nn.Module):
+    """Linear heads that read the truth off the tower's last layer."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.tower = build_tower()
         self.norm = nn.LayerNorm(WIDTH)
         self.sizes = [len(values) for values in _PATCH_FIELDS.values()]
         self.photo_sizes = [len(values) for values in _PHOTO_FIELDS.values()]
@@ -98,10 +97,10 @@ class TruthTask(nn.Module):
         self.photo_heads = nn.Linear(WIDTH, sum(self.photo_sizes) + FEATURE_DIM)
         self.matcher = LookMatcher()
 
-    def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
-        """(patch logits (n, 81, ...), photo logits (n, ...))."""
-        states = self.norm(self.tower(pixels, output_hidden_states=True).hidden_states[-1])
-        return self.patch_heads(states[:, 1:]), self.photo_heads(states[:, 0])
+    def read(self, states: Tensor) -> tuple[Tensor, Tensor]:
+        """Patch logits (n, 81, ...) and photo logits (n, ...) from the tower's states (n, 82, WIDTH)."""
+        normed = self.norm(states)
+        return self.patch_heads(normed[:, 1:]), self.photo_heads(normed[:, 0])
 
     def loss(self, outputs: tuple[Tensor, Tensor], targets: Targets) -> tuple[Tensor, dict[str, float]]:
         """The sum of all heads' losses, and the share each field gets right."""
@@ -127,6 +126,18 @@ class TruthTask(nn.Module):
         match_error, right["matched"] = self.matcher(feature, targets.looks, targets.present)
         right |= {"box_error": float(box_error.detach()), "look_error": float(look_error.detach())}
         return total + 10 * box_error + look_error + match_error, right
+
+
+class TruthTask(TruthHeads):
+    """The tower under its heads."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tower = build_tower()
+
+    def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        """What the heads read off photos."""
+        return self.read(self.tower(pixels, output_hidden_states=True).hidden_states[-1])
 
 
 class Targets:
@@ -188,7 +199,7 @@ def train_in(scenes: Path, run: Run) -> None:
     rng = np.random.default_rng([run.rank, progress_in(run.work / CHECKPOINT).steps])
 
     def batch_loss(_: float) -> tuple[Tensor, dict[str, float]]:
-        chosen = np.sort(rng.choice(len(pool), BATCH, replace=False))
+        chosen = np.sort(rng.choice(len(pool) - CHUNK, BATCH, replace=False))  # the last chunk is held out
         targets = Targets([pool.photo(int(i)) for i in chosen], rng, run.device)
         with run.autocast():
             outputs = forward(to_pixels(pool.images(chosen), run.device))
