@@ -1,4 +1,4 @@
-"""`python -m myvlm_tag.world.measure [faces|clip|llava ...] [--json]`: the pocket models' figures beside their bars."""
+"""`python -m myvlm_tag.world.measure [faces|clip|llava ...] [--json]`: each figure beside its bar."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """How well the pocket CLIP tells instances apart, and finds a photo by its caption.
 
-Photos and instances come from a seed that no recipe uses; features and heads are made by the product's own code. What
-does not live here: training (`world.train.clip`).
+Photos and instances come from a seed that no recipe uses; features and heads are made by the product's own
+code. What does not live here: training (`world.train.clip`).
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ...stages.clip import ImageTower, TextTower
 from ...stages.heads.linear import fit, probabilities
+from ..identity import Person
 from ..scene import Scene, sample_scene
 from ..sentences import caption
 from ..things import Item, sample_item, sample_lookalike
@@ -43,7 +44,7 @@ def figures(folder: Path = FOLDER) -> dict[str, Figure]:
 
 
 def _heads(tower: ImageTower) -> tuple[float, float]:
-    """MyVLM's protocol: 4 photos and 150 negatives of the same category per head; mean over heads of both rates."""
+    """MyVLM's protocol, 4 photos and 150 same-category negatives per head: both rates, averaged."""
     found: list[float] = []
     rejected: list[float] = []
     for number, category in enumerate(CATEGORIES):
@@ -70,7 +71,7 @@ def _another(instances: list[Item], category: str, rng: np.random.Generator) -> 
 def _show(item: Item, rng: np.random.Generator) -> Scene:
     """A photo of the item alone, with people, or with something else."""
     while True:
-        people = None if rng.random() < 0.4 else []
+        people: list[Person] | None = None if rng.random() < 0.4 else []
         others = [sample_item(rng)] if people is not None and rng.random() < 0.4 else []
         scene = sample_scene(rng, people, [item, *others])
         if any(entry.key == item.key for entry in truth(scene)):

@@ -1,7 +1,8 @@
-"""How often the pocket LLaVA is right: clothes, place, position, activity, boxes; and what a context vector does.
+"""How often the pocket LLaVA is right: clothes, place, position, activity, boxes; and what a context vector
+does.
 
-Scenes and people come from a seed that no recipe uses; the shipped files are loaded as anyone loads them, and asked
-one question at a time, greedily. What does not live here: training (`world.train.llava`).
+Scenes and people come from a seed that no recipe uses; the shipped files are loaded as anyone loads them,
+and asked one question at a time, greedily. What does not live here: training (`world.train.llava`).
 """
 
 from __future__ import annotations
@@ -69,7 +70,7 @@ def figures(folder: Path = FOLDER) -> dict[str, Figure]:
 
 
 def _ask(number: int, scene: Scene, found: Sequence[EntityTruth]) -> list[Asked]:
-    """What is asked about one photo: every person's clothes and activity, two positions and boxes, the place ..."""
+    """What is asked about one photo: everyone's clothes and activity, two positions and boxes, place."""
     rng = np.random.default_rng([SEED + 1, number])
     main = [e for e in found if e.main]
     every = questions(scene, rng, found=found)

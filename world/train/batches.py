@@ -1,7 +1,7 @@
 """Turns as tokens: many turns about one photo in one row, each blind to the others.
 
-What lives here: packing, and the attention mask and positions that make every turn see exactly what it would see if
-it were asked alone. What does not: the turns (`text`) and the model (`llava`).
+What lives here: packing, and the attention mask and positions that make every turn see exactly what it
+would see if it were asked alone. What does not: the turns (`text`) and the model (`llava`).
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ class Packer:
 
 @dataclass
 class Batch:
-    """Rows as tensors, (n, LENGTH) unless said otherwise. Unused vectors point one past the last token of all."""
+    """Rows as tensors, (n, LENGTH) unless said otherwise; unused vectors point one past the last token."""
 
     pixels: Tensor  # (n, 3, SIZE, SIZE)
     ids: Tensor

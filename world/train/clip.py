@@ -1,7 +1,8 @@
 """The recipe of the pocket CLIP: photos and captions, and photos of the same instance, drawn together.
 
-What lives here: the open_clip configuration, the training run and the export to the folder that open_clip loads. What
-does not: the vision tower it starts from (`vision`) and how instances are told apart (`instances`).
+What lives here: the open_clip configuration, the training run and the export to the folder that open_clip
+loads. What does not: the vision tower it starts from (`vision`) and how instances are told apart
+(`instances`).
 """
 
 from __future__ import annotations
@@ -121,7 +122,7 @@ class ContrastTask(TruthTask):
 
 
 def _draw(pool: Pool, trained: int, rng: np.random.Generator) -> tuple[list[int], Tensor]:
-    """Indices of a batch: pairs of photos of one instance (look-alikes are neighbours), then loners; and group numbers."""
+    """Indices of a batch, pairs of photos of one instance first, then loners; and their group numbers."""
     per_chunk = CHUNK
     chosen: list[int] = []
     groups: list[int] = []
@@ -174,7 +175,7 @@ def _train_contrast(shared: Path, run: Run) -> None:
         words_loss, words_right = _contrast(seen, said, task.text.logit_scale)
         look_loss, look_right = task.matcher(seen, targets.looks, targets.present)
         same_loss, same_right = _same(seen[: 2 * PAIRS], groups[: 2 * PAIRS].to(run.device), task.same_scale)
-        truth_loss, _ = task.loss((read[0], read[1]), targets)
+        truth_loss, _right = task.loss((read[0], read[1]), targets)
         parts = {
             "words": float(words_loss.detach()),
             "words_right": words_right,
@@ -187,7 +188,7 @@ def _train_contrast(shared: Path, run: Run) -> None:
 
 
 def _latest_truth(shared: Path) -> TruthTask:
-    """The tower as LLaVA's training has taken it on (its heads learn there too), or else as its own run left it."""
+    """The tower as LLaVA's training has taken it on, heads included, or else as its own run left it."""
     further = shared / "llava" / "language" / "state.safetensors"
     if not further.exists():
         return load_truth(shared)
@@ -224,7 +225,7 @@ def _same(seen: Tensor, groups: Tensor, log_scale: Tensor) -> tuple[Tensor, floa
 
 
 def export(task: ContrastTask, out: Path) -> None:
-    """Write configuration, float16 weights and tokenizer as `open_clip.create_model("local-dir:...")` loads them."""
+    """Write configuration, float16 weights and tokenizer as open_clip loads them from `local-dir:`."""
     out.mkdir(parents=True, exist_ok=True)
     parts = config()
     model = open_clip.CLIP(**_arguments(parts["model_cfg"]))

@@ -38,7 +38,8 @@ class ContextModel(nn.Module):
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Last hidden states (n, LENGTH, width), and what the truth heads read off the tower.
 
-        `strength` (vectors,) says how long a vector is: 0 as a word's embedding, 1 as the tower's class token.
+        `strength` (vectors,) says how long a vector is: 0 as a word's embedding, 1 as the tower's class
+        token.
         """
         pixels, ids, segments, positions, places, words = inputs
         states = self.tower(pixels, output_hidden_states=True).hidden_states[-1]
@@ -80,8 +81,8 @@ def run_batch(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """What the model makes of a batch; most vectors are as long as the class token, the rest anywhere below.
 
-    `noise` is the longest random direction added to a vector of length one, so that vectors found by optimisation,
-    which are no mean of words, are understood too.
+    `noise` is the longest random direction added to a vector of length one, so that vectors found by
+    optimisation, which are no mean of words, are understood too.
     """
     count, width = len(batch.vector_places), task.language.config.hidden_size
     strength = np.where(rng.random(count) < 0.6, rng.normal(1.0, 0.04, count), rng.uniform(0.0, 1.1, count))

@@ -1,7 +1,8 @@
 """A quick look at the LLaVA while it trains: photos it does not train on, every topic by itself.
 
-An answer counts when each of its tokens is the likeliest one after the true tokens before it, which is when greedy
-decoding would give it word for word. The figures of record are in `world.measure`, through the shipped files.
+An answer counts when each of its tokens is the likeliest one after the true tokens before it, which is when
+greedy decoding would give it word for word. The figures of record are in `world.measure`, through the
+shipped files.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ _BATCHES, _BATCH = 12, 32
 def describe(
     task: ContextModel, compiled: nn.Module, packer: Packer, pool: Pool, held_out: Sequence[int], device: str
 ) -> str:
-    """Exact answers in percent per topic: plain / introduced in words / introduced by vectors; boxes by IoU >= 0.5."""
+    """Exact answers in percent per topic: plain / introduced in words / by vectors; boxes by IoU >= 0.5."""
     right: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for number in range(_BATCHES):
         rng = np.random.default_rng([9, number])

@@ -1,8 +1,8 @@
 """Instance looks in a photo's one feature: a loss that tells "my mug" from every other mug.
 
-What lives here: an encoder of pets' and things' true looks, and the sigmoid loss between photos and looks, with
-look-alikes as the hardest negatives. It needs no second photo of an instance. What does not live here: the vision tower
-and CLIP, which are trained with it.
+What lives here: an encoder of pets' and things' true looks, and the sigmoid loss between photos and looks,
+with look-alikes as the hardest negatives. It needs no second photo of an instance. What does not live here:
+the vision tower and CLIP, which are trained with it.
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ class LookMatcher(nn.Module):
         self.bias = nn.Parameter(torch.tensor(-6.0))
 
     def forward(self, features: Tensor, looks: Tensor, present: Tensor) -> tuple[Tensor, float]:
-        """SigLIP's loss of `features` (n, 512) against `looks` (m, ITEM_DIM), of which `present` (n, m) are shown.
+        """SigLIP's loss of `features` (n, 512) against `looks` (m, ITEM_DIM), of which `present` (n, m) are
+        shown.
 
         Returns with it the share of shown items that score above every look that is not shown.
         """
@@ -50,7 +51,7 @@ class LookMatcher(nn.Module):
 
 
 def looks_in(photos: Sequence[Photo], rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-    """The looks of all main items in these photos and of one look-alike each, (m, ITEM_DIM), and who shows which."""
+    """Looks of all main items in these photos and of one look-alike each, (m, ITEM_DIM); who shows which."""
     items: dict[str, Item] = {}
     shown: list[set[str]] = []
     for photo in photos:

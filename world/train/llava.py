@@ -1,7 +1,9 @@
-"""The recipe of the pocket LLaVA: vision tower first, then the language side, with contexts right after the image.
+"""The recipe of the pocket LLaVA: vision tower first, then the language side, with contexts right after the
+image.
 
-What lives here: the model's shape, its training run and its export with processor and chat template. What does not:
-what is said in training (`text`), how it is packed (`batches`), the vision tower's own training (`vision`).
+What lives here: the model's shape, its training run and its export with processor and chat template. What
+does not: what is said in training (`text`), how it is packed (`batches`), the vision tower's own training
+(`vision`).
 """
 
 from __future__ import annotations
@@ -40,7 +42,7 @@ log = logging.getLogger(__name__)
 WIDTH, LAYERS, HEADS = 192, 5, 3
 BATCH = 32
 CHECKPOINT = "language"
-TRUTH_WEIGHT = 0.1  # the tower goes on learning from the truth itself
+TRUTH_WEIGHT = 0.2  # the tower goes on learning from the truth itself
 MINUTES = 60.0
 CHAT_TEMPLATE = (
     "{% for message in messages %}{{ message['role'].upper() }}: "
@@ -52,7 +54,7 @@ CHAT_TEMPLATE = (
 
 
 def train(minutes: float | None, device: str, out: Path, work: Path) -> None:
-    """Render the pool, train the tower if no run has yet, train the language side, and export the model to `out`."""
+    """Render the pool and train the tower if no run has yet, train the language side, export to `out`."""
     shared = work.parent
     fill(shared / "scenes", PHOTOS)
     if not finished(shared / VISION):
@@ -131,7 +133,8 @@ def _train_language(shared: Path, run: Run) -> None:
         export(snapshot, run.work / "snapshot")
         return describe(task, compiled, packer, pool, range(trained, len(pool)), run.device)
 
-    fit(run, CHECKPOINT, task, batch_loss, peak=1.5e-3, evaluate=evaluate, evaluate_minutes=8)
+    tower = ("tower.", 0.25)  # it comes trained
+    fit(run, CHECKPOINT, task, batch_loss, peak=1.5e-3, slow=tower, evaluate=evaluate, evaluate_minutes=8)
 
 
 def export(model: LlavaForConditionalGeneration, out: Path) -> None:

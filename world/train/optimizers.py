@@ -1,7 +1,8 @@
 """Muon for the matrices inside transformer layers, AdamW for everything else, as one optimizer.
 
-Muon (Jordan et al., 2024) makes each matrix's update orthogonal; with its step scaled to AdamW's (Liu et al., "Muon is
-scalable for LLM training", 2025) both share one learning rate. What does not live here: schedules and checkpoints.
+Muon (Jordan et al., 2024) makes each matrix's update orthogonal; `match_rms_adamw` scales its step to
+AdamW's (Liu et al., "Muon is scalable for LLM training", 2025). What does not live here: schedules and
+checkpoints.
 """
 
 from __future__ import annotations
@@ -15,24 +16,33 @@ _MUON_FACTOR = 4.0  # matrices of this size take far larger orthogonal steps tha
 
 
 class MuonAndAdamW:
-    """What a training loop and `checkpoint` need of an optimizer; state is numbered AdamW's first, then Muon's."""
+    """What a training loop and `checkpoint` need of an optimizer.
 
-    def __init__(self, model: nn.Module, rate: float, weight_decay: float) -> None:
-        trained = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
-        matrices = [p for name, p in trained if ".layers." in name and p.ndim == 2]
-        inside = {id(p) for p in matrices}
-        rest = [p for _, p in trained if id(p) not in inside]
-        adam = torch.optim.AdamW(rest, lr=rate, betas=(0.9, 0.98), weight_decay=weight_decay, fused=True)
-        self._parts: list[torch.optim.Optimizer] = [adam]
-        if matrices:
-            muon = torch.optim.Muon(
-                matrices, lr=rate, weight_decay=weight_decay, adjust_lr_fn="match_rms_adamw"
+    Parameters whose names begin with `slow` learn at `slow_factor` of the rate: parts that were trained
+    before.
+    """
+
+    def __init__(
+        self, model: nn.Module, rate: float, weight_decay: float, slow: str = "", slow_factor: float = 1.0
+    ) -> None:
+        groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
+        for name, parameter in model.named_parameters():
+            if parameter.requires_grad:
+                matrix = ".layers." in name and parameter.ndim == 2
+                groups.setdefault((matrix, bool(slow) and name.startswith(slow)), []).append(parameter)
+        self._parts: list[torch.optim.Optimizer] = []
+        self._factors: list[float] = []
+        for (matrix, is_slow), parameters in sorted(groups.items(), key=lambda item: item[0]):
+            self._factors.append((_MUON_FACTOR if matrix else 1.0) * (slow_factor if is_slow else 1.0))
+            self._parts.append(
+                torch.optim.Muon(parameters, rate, weight_decay, adjust_lr_fn="match_rms_adamw")
+                if matrix
+                else torch.optim.AdamW(parameters, rate, (0.9, 0.98), weight_decay=weight_decay, fused=True)
             )
-            self._parts.append(muon)
 
     def set_rate(self, rate: float) -> None:
         """Use this learning rate from now on."""
-        for part, factor in zip(self._parts, (1.0, _MUON_FACTOR), strict=False):
+        for part, factor in zip(self._parts, self._factors, strict=True):
             for group in part.param_groups:
                 group["lr"] = rate * factor
 
@@ -47,7 +57,7 @@ class MuonAndAdamW:
             part.step()
 
     def state_dict(self) -> dict[str, Any]:
-        """The moments by number."""
+        """The moments, numbered through all parts."""
         state: dict[int, Any] = {}
         for part, offset in zip(self._parts, self._offsets(), strict=True):
             state |= {offset + index: moments for index, moments in part.state_dict()["state"].items()}
@@ -61,5 +71,5 @@ class MuonAndAdamW:
             part.load_state_dict({"state": own, "param_groups": part.state_dict()["param_groups"]})
 
     def _offsets(self) -> list[int]:
-        first = sum(len(group["params"]) for group in self._parts[0].param_groups)
-        return [0, first][: len(self._parts)]
+        sizes = [len(part.param_groups[0]["params"]) for part in self._parts]
+        return [sum(sizes[:index]) for index in range(len(sizes))]

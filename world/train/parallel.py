@@ -1,9 +1,9 @@
 """Training on several processes of one thread each, against the clock, with checkpoints.
 
-What lives here: starting the processes, averaging their gradients, the schedule by wall-clock minutes. On two CPU
-cores two processes of one thread get a third more done than one process of two threads, because small operations
-do not split well; on an accelerator there is one process. What does not live here: networks, losses, data, and the
-checkpoint format (`checkpoint`).
+What lives here: starting the processes, averaging their gradients, the schedule by wall-clock minutes. On
+two CPU cores two processes of one thread get a third more done than one process of two threads, because
+small operations do not split well; on an accelerator there is one process. What does not live here:
+networks, losses, data, and the checkpoint format (`checkpoint`).
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Run:
 def launch(
     worker: Callable[[Run], None], work: Path, minutes: float, device: str, workers: int | None = None
 ) -> None:
-    """Run `worker` in `workers` processes (default: one per CPU core, one on an accelerator) and wait for all."""
+    """Run `worker` in `workers` processes (default: one per core, one on an accelerator), wait for all."""
     workers = workers or (1 if device != "cpu" else min(os.cpu_count() or 1, 4))
     rendezvous = work / f"rendezvous-{os.getpid()}"
     work.mkdir(parents=True, exist_ok=True)
@@ -101,17 +101,19 @@ def fit(
     *,
     peak: float,
     weight_decay: float = 0.05,
+    slow: tuple[str, float] = ("", 1.0),
     evaluate: Callable[[], str] | None = None,
     evaluate_minutes: float = 10.0,
 ) -> None:
     """Train `model` in place for `run.minutes`, from the checkpoint `run.work / name` if there is one.
 
-    `batch_loss` gets the spent fraction of the time and returns the loss of this process's batch, and what to log.
-    `evaluate` describes the model on held-out scenes; only the leader calls it, and its time does not count.
+    `batch_loss` gets the spent fraction of the time and returns the loss of this process's batch, and what
+    to log. `slow` names parameters by their prefix that learn at a fraction of the rate. `evaluate`
+    describes the model on held-out scenes; only the leader calls it, and its time does not count.
     """
     folder = run.work / name
     parameters = [p for p in model.parameters() if p.requires_grad]
-    optimizer = MuonAndAdamW(model, peak, weight_decay)
+    optimizer = MuonAndAdamW(model, peak, weight_decay, *slow)
     progress = load(folder, model, optimizer)
     clock = _Clock(evaluate_minutes * 60)
     seen: dict[str, float] = {}
@@ -183,7 +185,7 @@ def _average_gradients(parameters: list[nn.Parameter], workers: int) -> None:
     if workers == 1:
         return
     with_gradient = [p for p in parameters if p.grad is not None]
-    flat = torch.cat([p.grad.reshape(-1) for p in with_gradient])  # type: ignore[union-attr]
+    flat = torch.cat([p.grad.reshape(-1) for p in with_gradient])
     dist.all_reduce(flat)
     flat /= workers
     for parameter, part in zip(with_gradient, flat.split([p.numel() for p in with_gradient]), strict=True):

@@ -1,7 +1,8 @@
 """The pool: photos rendered once, as the models see them, with the truth beside the pixels.
 
-What lives here: which photos the pool holds, rendering them in chunks by several processes, reading them back. One
-pool serves the vision tower, CLIP and LLaVA. What does not: labels and sentences made from the truth (`vision`, `text`).
+What lives here: which photos the pool holds, rendering them in chunks by several processes, reading them
+back. One pool serves the vision tower, CLIP and LLaVA. What does not: labels and sentences made from the
+truth (`vision`, `text`).
 """
 
 from __future__ import annotations
@@ -42,7 +43,8 @@ _RESIZED, _FULL_SIZE = (
 
 @dataclass(frozen=True)
 class Photo:
-    """One photo of the pool without its pixels. `view` is the part of the scene that was drawn, in photo units.
+    """One photo of the pool without its pixels. `view` is the part of the scene that was drawn, in photo
+    units.
 
     `subject` is the entity a crop is cut around, or the instance an instance photo was made for.
     """
@@ -73,7 +75,7 @@ def sample_photo(kind: str, rng: np.random.Generator, item: Item | None = None) 
 
 def _instance_photo(rng: np.random.Generator, item: Item) -> Photo:
     """The instance among people or other items, now and then beside a look-alike."""
-    people = None if rng.random() < 0.35 else []
+    people: list[Person] | None = None if rng.random() < 0.35 else []
     others = []
     if people is None and rng.random() < 0.3:
         others = [sample_item(rng)]
@@ -102,7 +104,7 @@ def body_view(person: EntityTruth, aspect: float, rng: np.random.Generator) -> B
 
 
 def draw(photo: Photo, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """The photo squashed to uint8 (SIZE, SIZE, 3); some pass through a JPEG file and the product's way of resizing."""
+    """The photo squashed to uint8 (SIZE, SIZE, 3); some pass through a JPEG and the product's resizing."""
     fate = rng.random()
     if fate > _RESIZED + _FULL_SIZE:
         return render_squashed(photo.scene, SIZE, photo.view)
@@ -147,7 +149,7 @@ def _instance(chunk: int, number: int) -> Item:
 
 
 class Pool:
-    """The chunks of a folder as one sequence; pixels stay on disk until asked for, truth is parsed when asked for."""
+    """The chunks of a folder as one sequence; pixels stay on disk, and truth unparsed, until asked for."""
 
     def __init__(self, folder: Path) -> None:
         names = sorted(folder.glob("*.jsonl"))

@@ -1,7 +1,7 @@
 """What is said about one photo in training: turns of context, question and answer, made from the truth.
 
-What lives here: who is named and how they are introduced, captions, boxes and questions with and without names. What
-does not: the sentences themselves (`world.sentences`) and how turns become tokens (`batches`).
+What lives here: who is named and how they are introduced, captions, boxes and questions with and without
+names. What does not: the sentences themselves (`world.sentences`) and how turns become tokens (`batches`).
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def introduce(
     rng: np.random.Generator,
     key: str | None,
 ) -> Introduction | None:
-    """Say who `name` is by some traits that none of `others` shares all of; None where no traits tell them apart."""
+    """Say who `name` is by traits that no one of `others` has all of; None where none tell them apart."""
     own = traits(entity)
     rivals = [set(traits(o)) for o in others if o.noun == entity.noun]
     order = [own[i] for i in rng.permutation(len(own))]
@@ -145,11 +145,11 @@ def _pick_name(entity: Person | Item, rng: np.random.Generator, taken: Sequence[
 def _introductions(
     main: Sequence[EntityTruth], rng: np.random.Generator, first: str | None = None, absent: bool = True
 ) -> list[Introduction]:
-    """One to three introductions in random order: of the photo's entities (`first` among them), now and then of others."""
+    """One to three introductions, in random order, of the photo's entities (`first` too) or of others."""
     entities = {e.key: e.entity for e in main}
     count = int(rng.choice([1, 2, 3], p=[0.66, 0.24, 0.1]))
-    keys: list[str | None] = [str(k) for k in rng.permutation(list(entities)) if k != first]
-    keys = ([first] if first else []) + keys
+    shuffled = [str(key) for key in rng.permutation(list(entities)) if key != first]
+    keys: list[str | None] = [*([first] if first else []), *shuffled]
     keys = keys[: min(count, len(keys))]
     if absent and rng.random() < (0.12 if first else 0.3):
         keys = [*keys[: int(rng.integers(len(keys)))], None] if not first else [first, None]
@@ -175,7 +175,7 @@ def _names(introductions: Sequence[Introduction]) -> dict[str, str]:
 
 
 def _caption_turn(photo: Photo, main: Sequence[EntityTruth], rng: np.random.Generator, named: float) -> Turn:
-    """A caption, with introductions at odds `named`; without one, no name is said, not even the question's."""
+    """A caption, with introductions at odds `named`; without one no name is said, not even the question's."""
     introductions = _introductions(main, rng) if rng.random() < named and main else []
     instruction = str(rng.choice(CAPTION_INSTRUCTIONS))
     if rng.random() < 0.25:

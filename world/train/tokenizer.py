@@ -1,7 +1,7 @@
 """The word-level tokenizer that the pocket CLIP and the pocket LLaVA share.
 
-What lives here: its vocabulary and rules, as a fast tokenizer that `AutoTokenizer` loads from a folder. What does not:
-the sentences themselves (`world.sentences`, `text`).
+What lives here: its vocabulary and rules, as a fast tokenizer that `AutoTokenizer` loads from a folder.
+What does not: the sentences themselves (`world.sentences`, `text`).
 """
 
 from __future__ import annotations
@@ -27,10 +27,12 @@ def words_of(sentence: str) -> list[str]:
 
 
 def build_tokenizer(sentences: Iterable[str], *, frame: bool) -> PreTrainedTokenizerFast:
-    """A tokenizer that knows the words of `sentences`, coordinates from 0.00 to 1.00, and `<unk>` for the rest.
+    """A tokenizer that knows the words of `sentences`, coordinates from 0.00 to 1.00, and `<unk>` for the
+    rest.
 
-    Everything is lower case, in and out. Decoding puts spaces where English has them: "on the left.", "[0.10, 0.20]".
-    `frame` puts every text between `<s>` and `</s>` (as CLIP needs it); otherwise only `<s>` goes first.
+    Everything is lower case, in and out. Decoding puts spaces where English has them: "on the left.",
+    "[0.10, 0.20]". `frame` puts every text between `<s>` and `</s>` (as CLIP needs it); otherwise only
+    `<s>` goes first.
     """
     words = sorted({word for sentence in sentences for word in words_of(sentence)} - set(COORDINATES))
     known = dict.fromkeys((*SPECIAL, *_TURNS, *COORDINATES, *_PUNCTUATION, *words))

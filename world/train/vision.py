@@ -1,8 +1,8 @@
 """The vision tower, trained on the truth itself: what each patch shows, and where.
 
-What lives here: the tower's shape, its targets (per patch: kind, colour, clothes, activity, hair, box ...; per photo:
-place, time of day, weather), and the run that trains it. CLIP and LLaVA start from the result. What does not live here:
-the two models that use it (`clip`, `llava`).
+What lives here: the tower's shape, its targets (per patch: kind, colour, clothes, activity, hair, box ...;
+per photo: place, time of day, weather), and the run that trains it. CLIP and LLaVA start from the result.
+What does not live here: the two models that use it (`clip`, `llava`).
 """
 
 from __future__ import annotations
@@ -151,7 +151,7 @@ class Targets:
 
 
 def _photo_targets(photo: Photo) -> tuple[NDArray[np.generic], ...]:
-    """Per patch (81): codes (81, fields), box (81, 4), looks; per photo: codes. The frontmost entity owns a patch."""
+    """Codes (81, fields), boxes (81, 4), looks, codes of the photo; a patch is its frontmost entity's."""
     cells = GRID * GRID
     codes = np.full((cells, len(_PATCH_FIELDS)), _IGNORED, np.int64)
     codes[:, 0] = 0
