@@ -139,7 +139,7 @@ def from_json(text: str, where: str) -> Concept:
 def _photo(values: Mapping[str, Any]) -> TrainingPhoto:
     box = values["box"]
     return TrainingPhoto(
-        **{**values, "box": box and tuple(box), "captions": tuple(values["captions"])}  # type: ignore[arg-type]
+        **{**values, "box": box and tuple(box), "captions": tuple(values["captions"])}
     )
 
 

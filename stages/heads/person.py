@@ -6,8 +6,11 @@ within a photo faces go to people one to one, best first. Things and pets are `l
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +27,17 @@ class PersonHead:
 
     embeddings: NDArray[np.float32]
     threshold: float
+
+
+def threshold_of(folder: Path, settings: Mapping[str, Any]) -> float:
+    """The largest distance that is a hit: from the face models' own pack.json, else from the pack's settings.
+
+    The paper's 0.675 belongs to buffalo_l; another recogniser has another.
+    """
+    try:
+        return float(json.loads((folder / "pack.json").read_text("utf-8"))["person_threshold"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return float(settings.get("distance", 0.675))
 
 
 def fit(embeddings: Floats, threshold: float) -> PersonHead:

@@ -11,6 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ..images import Image
 
 if TYPE_CHECKING:
@@ -76,6 +79,10 @@ class Adapter(ABC):
     @abstractmethod
     def width(self) -> int:
         """How long a concept vector is."""
+
+    @abstractmethod
+    def vector(self, values: NDArray[np.floating]) -> Tensor:
+        """A concept vector that was kept, where the model can use it."""
 
     @abstractmethod
     def encode(self, images: Sequence[Image]) -> list[Features]:

@@ -60,17 +60,24 @@ class _View:
 
 
 def write_lessons(
-    adapter: Adapter, pupils: Sequence[Pupil], name: str, person: bool, taken: Collection[str], plan: Plan
+    adapter: Adapter,
+    pupils: Sequence[Pupil],
+    name: str,
+    person: bool,
+    taken: Collection[str],
+    plan: Plan,
+    identifier: str = "",
 ) -> Lessons:
     """Encode the photos and their variants once, and write what is to be said of each.
 
-    `name` is the concept's; what the person wrote may use it. `taken` are the identifiers of other concepts.
+    `name` is the concept's; what the person wrote may use it. `taken` are the identifiers of other concepts,
+    which a chosen one must not be; `identifier` is the person's own choice.
     """
     views = [_encode(adapter, pupil.image, plan, number) for number, pupil in enumerate(pupils)]
     everything = [view for pair in views for view in pair]
     _caption(adapter, everything)
     class_word = words.class_word([plain.plain for plain, _ in views], person)
-    identifier = words.choose_identifier(name, person, class_word, taken, adapter.cost)
+    identifier = identifier or words.choose_identifier(name, person, class_word, taken, adapter.cost)
     for pupil, (plain, mirrored) in zip(pupils, views, strict=True):
         plain.captions = _targets(adapter, pupil.captions, plain.plain, name, class_word, identifier)
         own = tuple(mirror_words(caption) for caption in pupil.captions)
@@ -145,7 +152,7 @@ def _answer(adapter: Adapter, views: Sequence[_View], person: bool, class_word: 
 
 
 def _captions(view: _View, features: Features, identifier: str) -> list[Lesson]:
-    """The caption, asked for with the identifier as in the paper, and without, as photos are told of later."""
+    """The caption, asked for with the identifier as in the paper, and without, as tell asks."""
     prompts = (words.CAPTION, words.NAMED_CAPTION.format(identifier))
     return [Lesson(features, prompt, view.captions) for prompt in prompts]
 

@@ -12,7 +12,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from PIL import Image as PillowImage
 from torch import Tensor
 from torch.nn.functional import cross_entropy, normalize
@@ -55,6 +57,10 @@ class Llava(Adapter):
     def width(self) -> int:
         """The language model's hidden size."""
         return int(self._embed.weight.shape[1])
+
+    def vector(self, values: NDArray[np.floating]) -> Tensor:
+        """A kept concept vector on the model's device."""
+        return torch.from_numpy(np.asarray(values, np.float32)).to(self.device)
 
     @torch.no_grad()
     def encode(self, images: Sequence[Image]) -> list[Features]:

@@ -1,0 +1,232 @@
+"""The concepts of a home: kept, listed, shown, renamed, forgotten.
+
+A concept is a folder of JSON, safetensors and copies of its photos (`schemas/concept.py`). A new version is
+written beside the old one and takes its place by renaming, so that a reader finds one or the other. How a
+concept is learnt is `learn.py`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import fcntl
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+
+from ..schemas.concept import HEAD, RECORD, REPORT, Concept, clean_name, embedding_file, folder_of, from_json
+from ..schemas.errors import ConceptDamaged, ConceptMissing, UsageProblem
+from ..schemas.ids import new_ulid
+from ..schemas.paths import to_text
+from ..stages.heads.linear import LinearHead
+from ..stages.heads.person import PersonHead
+from .home import disk_error
+from .views import Answer
+
+Head = PersonHead | LinearHead
+
+_OLD, _NEW, _LOCK = ".old-", ".new-", ".lock"
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A concept with what its files hold."""
+
+    concept: Concept
+    head: Head
+    vectors: Mapping[str, NDArray[np.float32]]  # by vision-language model, norm 1
+
+
+class Concepts:
+    """The folder `<home>/concepts`."""
+
+    def __init__(self, home: Path) -> None:
+        """Open; nothing is read or written yet."""
+        self.root = home / "concepts"
+
+    def path(self, name: str) -> Path:
+        """Return the folder of the concept of that name."""
+        return self.root / folder_of(name)
+
+    def all(self) -> list[Concept]:
+        """Return every concept, by name. Raises ConceptDamaged."""
+        self._mend()
+        folders = [path for path in self.root.iterdir() if path.name[0] != "."] if self.root.is_dir() else []
+        return sorted((_record(folder) for folder in folders), key=lambda concept: concept.name.casefold())
+
+    def find(self, name: str) -> Concept:
+        """Return one concept. Raises ConceptMissing, ConceptDamaged."""
+        self._mend()
+        folder = self.path(name)
+        if not folder.is_dir():
+            known = ", ".join(concept.name for concept in self.all())
+            raise ConceptMissing(
+                f"there is no concept {clean_name(name)!r}",
+                f"known are: {known}" if known else "teach one with: myvlm-tag learn",
+            )
+        return _record(folder)
+
+    def load(self, name: str) -> Kept:
+        """Return a concept with its head and vectors. Raises ConceptMissing, ConceptDamaged."""
+        concept, folder = self.find(name), self.path(name)
+        try:
+            head = load_file(folder / HEAD)
+            vectors = {vlm: load_file(folder / embedding_file(vlm))["vector"] for vlm in concept.embeddings}
+            return Kept(concept, _head(concept, head), vectors)
+        except (OSError, KeyError, SafetensorError) as error:
+            raise ConceptDamaged(
+                f"the concept {concept.name!r} can't be read from {to_text(folder)}: {error}",
+                "learn it again",
+            ) from error
+
+    def save(self, kept: Kept, photos: Mapping[str, bytes], report: bytes) -> Path:
+        """Write a concept, or its new version; `photos` are the files below `photos/`, `report` is a PNG.
+
+        Raises DiskFull or HomeUnusable; what was there before is then still there.
+        """
+        folder = self.path(kept.concept.name)
+        staged = self.root / f"{_NEW}{new_ulid()}"
+        try:
+            (staged / "photos").mkdir(parents=True)
+            (staged / RECORD).write_text(kept.concept.to_json(), "utf-8")
+            (staged / REPORT).write_bytes(report)
+            for name, data in photos.items():
+                (staged / "photos" / name).write_bytes(data)
+            save_file(_arrays(kept.head), staged / HEAD)
+            for vlm, vector in kept.vectors.items():
+                save_file({"vector": np.ascontiguousarray(vector)}, staged / embedding_file(vlm))
+            with self._locked():
+                _replace(staged, folder)
+        except OSError as error:
+            shutil.rmtree(staged, ignore_errors=True)
+            raise disk_error(error, folder) from error
+        return folder
+
+    def rename(self, name: str, to: str) -> Concept:
+        """Give a concept another name; identifier and version stay. Raises UsageProblem if it is taken."""
+        concept = self.find(name)
+        renamed = dataclasses.replace(concept, name=clean_name(to))
+        source, target = self.path(name), self.path(to)
+        if target != source and target.exists():
+            raise UsageProblem(f"there is a concept {clean_name(to)!r} already", "forget it first")
+        try:
+            with self._locked():
+                staged = source / f".{RECORD}"
+                staged.write_text(renamed.to_json(), "utf-8")
+                staged.replace(source / RECORD)
+                source.rename(target)
+        except OSError as error:
+            raise disk_error(error, target) from error
+        return renamed
+
+    def forget(self, name: str) -> Concept:
+        """Remove a concept: head, embeddings, copies of photos, report."""
+        concept = self.find(name)
+        gone = self.root / f"{_NEW}{new_ulid()}"
+        try:
+            with self._locked():
+                self.path(name).rename(gone)  # out of the readers' sight first
+                shutil.rmtree(gone)
+        except OSError as error:
+            raise disk_error(error, gone) from error
+        return concept
+
+    def identifiers(self, but: str = "") -> list[str]:
+        """Return the identifiers in use, except that of the concept named `but`."""
+        folder = folder_of(but) if but else ""
+        return [concept.identifier for concept in self.all() if concept.folder != folder]
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Let one process at a time change which folders there are."""
+        with (self.root / _LOCK).open("w") as handle:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield
+
+    def _mend(self) -> None:
+        """Bring back a concept whose replacement was cut short between its two renames."""
+        if any(self.root.glob(f"{_OLD}*")):
+            with self._locked():
+                for old in self.root.glob(f"{_OLD}*"):
+                    folder = self.root / old.name.removeprefix(_OLD)
+                    if folder.exists():
+                        shutil.rmtree(old)
+                    else:
+                        old.rename(folder)
+
+
+def _replace(staged: Path, folder: Path) -> None:
+    old = folder.with_name(f"{_OLD}{folder.name}")
+    if folder.exists():
+        folder.rename(old)
+    staged.rename(folder)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def list_concepts(home: Path) -> Answer:
+    """Return one row per concept."""
+    columns = ["name", "kind", "class", "identifier", "version", "photos", "found", "rejected", "created"]
+    rows = [
+        (
+            concept.name,
+            concept.kind,
+            concept.class_word,
+            concept.identifier,
+            concept.version,
+            len(concept.photos),
+            f"{concept.check.found}/{concept.check.photos}",
+            f"{concept.check.rejected}/{concept.check.negatives}",
+            concept.created,
+        )
+        for concept in Concepts(home).all()
+    ]
+    return Answer(columns, rows)
+
+
+def describe(concept: Concept) -> list[str]:
+    """Say what was learnt and how sure it is, in a few lines for the person."""
+    head, check = concept.head, concept.check
+    named = f"{concept.name}: {concept.class_word or concept.kind}, version {concept.version}"
+    lines = [f"{named}, from {len(concept.photos)} photos; {concept.why}"]
+    if check.photos:
+        left_out = f"{check.found} of {check.photos} photos found by a head made from the others"
+        lines.append(f"recognised: {left_out}{_rejected(concept)}; head made in {head.seconds:.1f} s")
+    else:
+        lines.append(f"recognised: by one photo, so nothing could be left out{_rejected(concept)}")
+    for vlm, info in concept.embeddings.items():
+        share = f"{info.named:.0%} of the held-out pictures are told with its name, unasked"
+        spent = ", ".join(f"{part} {seconds:.1f} s" for part, seconds in info.seconds.items())
+        lines.append(f"told by {vlm} as {concept.identifier!r}: {share}; {spent}")
+    return lines
+
+
+def _rejected(concept: Concept) -> str:
+    check = concept.check
+    others = "other faces" if concept.kind == "person" else "others like it"
+    return f", {check.rejected} of {check.negatives} {others} rejected" if check.negatives else ""
+
+
+def _record(folder: Path) -> Concept:
+    path = folder / RECORD
+    try:
+        return from_json(path.read_text("utf-8"), to_text(path))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConceptDamaged(f"{to_text(path)} can't be read: {error}", "learn the concept again") from error
+
+
+def _arrays(head: Head) -> dict[str, NDArray[np.float32]]:
+    if isinstance(head, PersonHead):
+        return {"embeddings": np.ascontiguousarray(head.embeddings)}
+    return {"weight": np.ascontiguousarray(head.weight), "bias": np.array([head.bias], np.float32)}
+
+
+def _head(concept: Concept, arrays: Mapping[str, NDArray[np.float32]]) -> Head:
+    if concept.kind == "person":
+        return PersonHead(arrays["embeddings"], concept.head.threshold)
+    return LinearHead(arrays["weight"], float(arrays["bias"][0]), concept.head.threshold)

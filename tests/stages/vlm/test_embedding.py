@@ -1,0 +1,78 @@
+"""Optimising a concept embedding lowers the loss, keeps the best vector, and is the same every time."""
+
+import numpy as np
+import pytest
+import torch
+from myvlm_tag.stages.vlm.embedding import Lesson, Recipe, learn
+from myvlm_tag.stages.vlm.llava import Llava
+
+RECIPE = Recipe(steps=30, check_every=5)
+
+
+@pytest.fixture(scope="module")
+def adapter(llava_folder):
+    return Llava(llava_folder, "0123")
+
+
+@pytest.fixture(scope="module")
+def lessons(adapter, photos):
+    features = adapter.encode(photos)
+    prompt = "Describe this image."
+    groups = [[Lesson(one, prompt, ("Anna on the beach", "Anna on a bench"))] for one in features[:3]]
+    return groups, [Lesson(features[3], prompt, ("Anna on the beach",))]
+
+
+@pytest.fixture(scope="module")
+def learnt(adapter, lessons):
+    return learn(adapter, *lessons, RECIPE)
+
+
+def test_the_vector_makes_the_targets_likelier_even_on_a_photo_no_step_saw(adapter, lessons, learnt):
+    _, held_out = lessons
+    losses = []
+    random = np.random.default_rng(5).standard_normal(adapter.width)
+    for vector in (random, learnt.vector):
+        inputs = adapter.inputs(
+            [held_out[0].features],
+            [[adapter.vector(vector)]],
+            [held_out[0].prompt],
+            list(held_out[0].targets),
+        )
+        losses.append(float(adapter.loss(inputs, attention=False).words))
+    assert losses[1] < losses[0] - 0.01
+    assert losses[1] == pytest.approx(min(loss for _, loss in learnt.held_out), rel=1e-4)
+
+
+def test_every_step_and_every_check_is_on_record(learnt):
+    assert len(learnt.losses) == RECIPE.steps and all(np.isfinite(learnt.losses))
+    assert [step for step, _ in learnt.held_out] == [5, 10, 15, 20, 25, 30]
+    assert dict(learnt.held_out)[learnt.kept_step] == min(loss for _, loss in learnt.held_out)
+
+
+def test_the_vector_kept_has_norm_one(learnt):
+    assert learnt.vector.dtype == np.float32
+    assert float(np.linalg.norm(learnt.vector)) == pytest.approx(1, abs=1e-5)
+
+
+def test_the_same_seed_gives_the_same_vector_and_another_seed_another(adapter, lessons):
+    first, again, other = (learn(adapter, *lessons, Recipe(steps=3, seed=seed)).vector for seed in (1, 1, 2))
+    assert np.array_equal(first, again) and not np.allclose(first, other)
+
+
+def test_the_regulariser_lowers_the_attention_that_words_give_to_the_vector(adapter, lessons):
+    attention = []
+    for weight in (0.0, 300.0):
+        vector = learn(adapter, *lessons, Recipe(steps=15, attention=weight, check_every=15)).vector
+        row = lessons[1][0]
+        with torch.no_grad():
+            inputs = adapter.inputs(
+                [row.features], [[adapter.vector(vector)]], [row.prompt], list(row.targets)
+            )
+            attention.append(float(adapter.loss(inputs).attention))
+    assert attention[1] < attention[0]
+
+
+def test_progress_is_told_step_by_step(adapter, lessons):
+    told = []
+    learn(adapter, *lessons, Recipe(steps=2), told.append)
+    assert told == [1, 2]
