@@ -14,11 +14,11 @@ import exifread
 import numpy as np
 import pytest
 from myvlm_tag.schemas.errors import UsageProblem
-from myvlm_tag.world.cast import sample_cast
-from myvlm_tag.world.develop import develop
-from myvlm_tag.world.formats import EXTENSIONS
-from myvlm_tag.world.library import library_shots
 from myvlm_tag.world.sample import write_sample
+from myvlm_tag.world.sample.cast import sample_cast
+from myvlm_tag.world.sample.develop import develop
+from myvlm_tag.world.sample.formats import EXTENSIONS
+from myvlm_tag.world.sample.library import library_shots
 from myvlm_tag.world.things import COLORS
 from PIL import Image
 

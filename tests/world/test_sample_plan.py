@@ -7,8 +7,8 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from myvlm_tag.world.cast import sample_cast
-from myvlm_tag.world.library import concept_shots, library_shots
+from myvlm_tag.world.sample.cast import sample_cast
+from myvlm_tag.world.sample.library import concept_shots, library_shots
 from myvlm_tag.world.sentences import FEMALE_NAMES, MALE_NAMES
 
 SEED = 11

@@ -32,7 +32,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ..schemas.errors import UsageProblem
+from ...schemas.errors import UsageProblem
 from .cast import Cast, sample_cast
 from .develop import Developed, develop
 from .hostile import write_hostile

@@ -12,12 +12,12 @@ from datetime import timedelta
 
 import numpy as np
 
+from ..identity import Person, sample_person
+from ..things import Item, sample_item
 from .cast import Cast
 from .events import Moment, events
-from .identity import Person, sample_person
 from .naming import Naming
 from .technique import Deck, Technique, Techniques
-from .things import Item, sample_item
 
 # What is in the photos of a library, as a deck of cards. P: one of the four people, C: of their circle (now
 # and then the sibling or a friend), S: a stranger, p: a pet, t: a thing, l: a look-alike, i: any item.

@@ -11,13 +11,13 @@ import json
 from datetime import datetime
 from pathlib import Path
 
-from ..schemas.paths import to_text
+from ...schemas.paths import to_text
+from ..render import render
 from .cast import Cast
 from .develop import Developed, compose
 from .events import Moment
 from .library import Shot
 from .metadata import COMPACT, Spot
-from .render import render
 from .rows import photo_row, truth_rows
 from .technique import Technique
 from .traps import TRAPS, Trap

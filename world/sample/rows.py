@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from ..paint import Box
+from ..scene import Scene
+from ..sentences import caption
+from ..truth import EntityTruth, truth
 from .events import Moment
 from .library import Shot
 from .metadata import utc_offset
-from .paint import Box
-from .scene import Scene
-from .sentences import caption
-from .truth import EntityTruth, truth
 
 Row = dict[str, Any]
 

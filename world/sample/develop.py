@@ -14,15 +14,15 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from ..paint import Box
+from ..render import render
+from ..scene import INDOORS, Scene, sample_scene
+from ..truth import truth
 from .events import Moment
 from .formats import encode, stored
 from .library import Shot
 from .metadata import exif_block, utc_offset
-from .paint import Box
-from .render import render
 from .rows import Row, photo_row, truth_rows
-from .scene import INDOORS, Scene, sample_scene
-from .truth import truth
 
 _PIXELS_CLEAR = 64  # a face or an item this high at 768 pixels is clearly seen
 _PIXELS_SEEN = 24
