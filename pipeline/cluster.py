@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import logging
 import os
+import secrets
 import signal
 import sys
 import tempfile
@@ -58,6 +59,8 @@ def ray_session(settings: Settings) -> Iterator[Resources]:
     keep_private()
     if not settings.verbose:
         os.environ.update(_HUSH)
+    if not settings.address:  # a token of this run's own; else Ray would leave one in the user's home folder
+        os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
     import ray
 
     try:
@@ -68,10 +71,9 @@ def ray_session(settings: Settings) -> Iterator[Resources]:
     except (ConnectionError, RuntimeError, ValueError, OSError) as error:
         where = f"the Ray cluster at {settings.address!r}" if settings.address else "Ray on this machine"
         hint = (
-            "leave out --address to run on this machine alone"
-            if settings.address
-            else "see: myvlm-tag doctor"
+            "if it asks for a token, set RAY_AUTH_MODE=token; or leave out --address to run on this machine"
         )
+        hint = hint if settings.address else "see: myvlm-tag doctor"
         raise ClusterUnreachable(f"can't reach {where}: {str(error).splitlines()[0]}", hint) from error
     try:
         _configure_data(settings)

@@ -18,7 +18,11 @@ TINY_CLIP = {
 }
 
 os.environ.update(
-    OMP_NUM_THREADS="1", HF_HUB_OFFLINE="1", RAY_USAGE_STATS_ENABLED="0", RAY_worker_niceness="0"
+    OMP_NUM_THREADS="1",
+    HF_HUB_OFFLINE="1",
+    RAY_USAGE_STATS_ENABLED="0",
+    RAY_AUTH_MODE="disabled",
+    RAY_worker_niceness="0",
 )
 for name in [name for name in os.environ if name.startswith("MYVLM_TAG_") and name != "MYVLM_TAG_SHARED"]:
     del os.environ[name]

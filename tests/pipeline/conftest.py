@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 from myvlm_tag.pipeline.catalog import Catalog
 from myvlm_tag.pipeline.progress import Progress
@@ -34,15 +38,27 @@ def write_photos(folder: Path, count: int, seed: int = 0, prefix: str = "photo")
     return paths
 
 
-@pytest.fixture(scope="session")
-def ray_address() -> Iterator[str]:
-    """A Ray cluster of two CPUs that outlives single runs, which then start faster."""
-    from ray.cluster_utils import Cluster
+os.environ["PYTHONPATH"] = str(Path(__file__).parent / "decoders")  # for the workers
 
-    os.environ["PYTHONPATH"] = str(Path(__file__).parent / "decoders")  # for the workers
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 2, "object_store_memory": 200 << 20})
-    yield cluster.address
-    cluster.shutdown()
+
+@pytest.fixture(scope="session")
+def ray_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A Ray cluster of two CPUs that outlives single runs, which then start faster."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    start = ["-m", "ray.scripts.scripts", "start", "--head", "--block"]
+    size = ["--num-cpus=2", f"--object-store-memory={200 << 20}", "--include-dashboard=false"]
+    log = tmp_path_factory.mktemp("ray") / "log"
+    with log.open("w") as out:
+        head = subprocess.Popen([sys.executable, *start, *size, f"--port={port}"], stdout=out, stderr=out)
+    while "Ray runtime started" not in log.read_text():
+        assert head.poll() is None, log.read_text()
+        time.sleep(0.2)
+    yield f"127.0.0.1:{port}"
+    for process in (*psutil.Process(head.pid).children(recursive=True), head):
+        process.kill()
+    head.wait()
 
 
 @pytest.fixture
@@ -51,18 +67,18 @@ def home(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def settings(home: Path, light_pack: Path, ray_address: str) -> Settings:
-    flags = {"home": home, "models": str(light_pack), "address": ray_address, "batch_size": 4, "workers": 2}
+def settings(home: Path, light_pack: Path) -> Settings:
+    flags = {"home": home, "models": str(light_pack), "batch_size": 4, "workers": 2}
     return load_settings(flags, environ={}, config=home / "none.toml")
 
 
 @pytest.fixture
-def run(settings: Settings) -> Callable[..., Summary]:
-    """Run over a library in this process; settings can be overridden by name."""
-    from dataclasses import replace
+def run(settings: Settings, request: pytest.FixtureRequest) -> Callable[..., Summary]:
+    """Run over a library in this process, on the session's cluster; settings can be overridden by name."""
 
     def run(*roots: Path, **changes: Any) -> Summary:
-        return run_pipelines(list(roots), replace(settings, **changes), Progress(quiet=True))
+        where = {} if "address" in changes else {"address": request.getfixturevalue("ray_address")}
+        return run_pipelines(list(roots), replace(settings, **where, **changes), Progress(quiet=True))
 
     return run
 
