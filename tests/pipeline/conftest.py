@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -41,17 +42,17 @@ def write_photos(folder: Path, count: int, seed: int = 0, prefix: str = "photo")
 os.environ["PYTHONPATH"] = str(Path(__file__).parent / "decoders")  # for the workers
 
 
-@pytest.fixture(scope="session")
-def ray_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A Ray cluster of two CPUs that outlives single runs, which then start faster."""
+@contextmanager
+def ray_head(folder: Path, *more: str) -> Iterator[str]:
+    """A Ray cluster of one node with two CPUs, as a process of its own; its address."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    start = ["-m", "ray.scripts.scripts", "start", "--head", "--block"]
-    size = ["--num-cpus=2", f"--object-store-memory={200 << 20}", "--include-dashboard=false"]
-    log = tmp_path_factory.mktemp("ray") / "log"
+    start = ["-m", "ray.scripts.scripts", "start", "--head", "--block", f"--port={port}", "--num-cpus=2"]
+    size = [f"--object-store-memory={200 << 20}", "--include-dashboard=false"]
+    log = folder / "ray.log"
     with log.open("w") as out:
-        head = subprocess.Popen([sys.executable, *start, *size, f"--port={port}"], stdout=out, stderr=out)
+        head = subprocess.Popen([sys.executable, *start, *size, *more], stdout=out, stderr=out)
     while "Ray runtime started" not in log.read_text():
         assert head.poll() is None, log.read_text()
         time.sleep(0.2)
@@ -59,6 +60,13 @@ def ray_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     for process in (*psutil.Process(head.pid).children(recursive=True), head):
         process.kill()
     head.wait()
+
+
+@pytest.fixture(scope="session")
+def ray_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A cluster that outlives single runs, which then start faster."""
+    with ray_head(tmp_path_factory.mktemp("ray")) as address:
+        yield address
 
 
 @pytest.fixture

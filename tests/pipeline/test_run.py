@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from .conftest import write_photos
+from .conftest import ray_head, write_photos
 
 Ask = Callable[[str], list[tuple[Any, ...]]]
 PER_PHOTO = "SELECT stage, count(*), count(DISTINCT photo_id) FROM chosen GROUP BY stage ORDER BY stage"
@@ -132,3 +132,15 @@ def test_another_model_is_a_migration_and_the_rows_of_the_first_stay(
     assert "0.9" in ask("SELECT made_by FROM models WHERE stage = 'faces' AND current")[0][0]
     assert ask("SELECT count(*) FROM faces") == ask("SELECT sum(faces) FROM photos")
     assert run(tmp_path / "library", address="nowhere:1").todo == 0
+
+
+def test_with_a_gpu_in_the_cluster_pictures_go_to_the_actor_that_holds_it(
+    run, ask: Ask, tiny_pack: Path, tmp_path: Path
+) -> None:
+    """Ray is told of a GPU that isn't there: scheduling is what is tested, the models run on the CPU."""
+    write_photos(tmp_path / "library", 10)
+    with ray_head(tmp_path, "--num-gpus=1") as address:
+        summary = run(tmp_path / "library", models=str(tiny_pack), address=address, workers=0)
+    assert (summary.done, summary.failed) == (10, 0)
+    assert list(summary.stage_seconds) == ["decode", "faces", "clip"]
+    assert ask(PER_PHOTO) == [("clip", 10, 10), ("decode", 10, 10), ("faces", 10, 10)]
