@@ -16,11 +16,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from .schemas.concept import REPORT
 from .schemas.errors import FAILED, INTERRUPTED, OK, MyvlmTagError, UsageProblem
 from .schemas.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from .pipeline.views import Answer
+    from .schemas.concept import Concept
 
 app = typer.Typer(
     name="myvlm-tag",
@@ -34,6 +36,10 @@ models_app = typer.Typer(
     help="List, check and fetch model packs.", no_args_is_help=True, rich_markup_mode=None
 )
 app.add_typer(models_app, name="models")
+concepts_app = typer.Typer(
+    help="List, show, rename, learn again and forget concepts.", no_args_is_help=True, rich_markup_mode=None
+)
+app.add_typer(concepts_app, name="concepts")
 
 Home = Annotated[Path | None, typer.Option(help="Folder of the catalog (default: the user data folder).")]
 ModelsOption = Annotated[
@@ -184,6 +190,72 @@ def sample(
     print(out / "library")
 
 
+@app.command()
+def learn(
+    folder: Annotated[Path, typer.Argument(help="A folder with one to five photos of it.")],
+    concept: Annotated[str, typer.Option(help="What you call the person, pet or thing.")],
+    kind: Annotated[str | None, typer.Option(help="person or object (default: what the photos say).")] = None,
+    identifier: Annotated[str, typer.Option(help="The word the model is to say for it.")] = "",
+    captions: Annotated[
+        Path | None, typer.Option(help='Captions, {"1.jpg": ["Anna on a bench"]} (default: captions.json).')
+    ] = None,
+    negatives: Annotated[Path | None, typer.Option(help="Photos of other things like it.")] = None,
+    vlm: Annotated[str, typer.Option(help="The model that is to speak of it (default: the pack's).")] = "",
+    home: Home = None,
+    models: ModelsOption = None,
+    as_json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Learn a person, a pet or a thing from a few photos."""
+    from .pipeline.learn import Request
+    from .pipeline.learn import learn as learn_concept
+
+    request = Request(concept, folder, kind, identifier, captions, negatives, vlm)
+    _print_concept(learn_concept(_settings(home=home, models=models), request, _say), home, as_json)
+
+
+@concepts_app.command("list")
+def concepts_list(home: Home = None, as_json: Json = False) -> None:
+    """Show all concepts, a line each."""
+    from .pipeline.concepts import list_concepts
+
+    _print_answer(list_concepts(_settings(home=home).home), as_json)
+
+
+@concepts_app.command("show")
+def concepts_show(name: str, home: Home = None, as_json: Json = False) -> None:
+    """Show what was learnt of a concept, from which photos, and how sure it is."""
+    from .pipeline.concepts import Concepts
+
+    _print_concept(Concepts(_settings(home=home).home).find(name), home, as_json)
+
+
+@concepts_app.command("rename")
+def concepts_rename(name: str, to: str, home: Home = None) -> None:
+    """Give a concept another name. Nothing is learnt anew."""
+    from .pipeline.concepts import Concepts
+
+    Concepts(_settings(home=home).home).rename(name, to)
+
+
+@concepts_app.command("retrain")
+def concepts_retrain(
+    name: str, home: Home = None, models: ModelsOption = None, as_json: Json = False, verbose: Verbose = False
+) -> None:
+    """Learn a concept anew from the photos that were kept with it: a new version."""
+    from .pipeline.learn import retrain
+
+    _print_concept(retrain(_settings(home=home, models=models), name, _say), home, as_json)
+
+
+@concepts_app.command("forget")
+def concepts_forget(name: str, home: Home = None) -> None:
+    """Remove a concept and everything that was derived from it."""
+    from .pipeline.concepts import Concepts
+
+    Concepts(_settings(home=home).home).forget(name)
+
+
 @models_app.command("list")
 def models_list(home: Home = None, as_json: Json = False) -> None:
     """Show the model packs: what is in them, licence, size, and what is on this disk."""
@@ -227,6 +299,17 @@ def models_pull(
 
 def _settings(**flags: Any) -> Settings:
     return load_settings(flags)
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr)
+
+
+def _print_concept(concept: Concept, home: Path | None, as_json: bool) -> None:
+    from .pipeline.concepts import Concepts, describe
+
+    report = Concepts(_settings(home=home).home).path(concept.name) / REPORT
+    _print_record(asdict(concept), as_json, lambda: [*describe(concept), f"picture: {report}"])
 
 
 def _print_record(record: dict[str, Any], as_json: bool, lines: Callable[[], list[str]]) -> None:

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +30,7 @@ from ..stages.heads.person import PersonHead
 from .home import disk_error
 from .views import Answer
 
-Head = PersonHead | LinearHead
+Head: TypeAlias = PersonHead | LinearHead
 
 _OLD, _NEW, _LOCK = ".old-", ".new-", ".lock"
 

@@ -1,0 +1,131 @@
+"""The photos given to `learn`, read by the same stages as the library's, in this process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from ..schemas.errors import PhotosUnusable, UsageProblem
+from ..schemas.paths import to_text
+from ..schemas.tables import FACE_DIM
+from ..stages.base import Stage
+from ..stages.clip import Clip
+from ..stages.decode import Decode
+from ..stages.faces import Faces
+from ..stages.formats import named_like_photo
+from ..stages.images import Image, from_table
+from ..stages.scan import photo_id
+from .models import Models
+from .subject import Face
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class GivenPhoto:
+    """A photo that could be read."""
+
+    path: Path
+    photo_id: str
+    image: Image
+    scale: float  # pixels of `image` per pixel of the original
+
+
+@dataclass(frozen=True)
+class Given:
+    """Photos in the order of their names, and the table that the stages work on, row by row the same."""
+
+    photos: list[GivenPhoto]
+    table: pa.Table
+
+
+def read_photos(models: Models, folder: Path, most: int, say: Say) -> Given:
+    """Decode the first `most` photos of a folder; what can't be read is told, a line each, and passed over.
+
+    Raises UsageProblem if there is no such folder, PhotosUnusable if no photo in it can be read.
+    """
+    paths = _listed(folder)
+    ids = {photo_id(path): path for path in reversed(paths)}  # of exact copies the first
+    rows = [(photo, path) for photo, path in reversed(ids.items())]
+    table = pa.table(
+        {
+            "photo_id": [photo for photo, _ in rows],
+            "path": [to_text(path) for _, path in rows],
+            "size": pa.array([path.stat().st_size for _, path in rows], pa.int64()),
+        }
+    )
+    table = _run(models, Decode, table)
+    reasons = [failure and failure["reason"] for failure in table["failure"].to_pylist()]
+    for (_, path), reason in zip(rows, reasons, strict=True):
+        if reason:
+            say(f"{to_text(path.name)} is left out: {reason}")
+    usable = [row for row, reason in enumerate(reasons) if not reason]
+    if not usable:
+        raise PhotosUnusable(
+            f"none of the {len(rows)} photos in {to_text(folder)} can be read", "give one to five photos"
+        )
+    if len(usable) > most:
+        say(f"{len(usable)} photos are more than are needed: the first {most} by name are used")
+    table = table.take(usable[:most])
+    widths = table["width"].to_pylist()
+    photos = [
+        GivenPhoto(rows[row][1], rows[row][0], image, image.shape[1] / width)
+        for row, image, width in zip(usable[:most], from_table(table), widths, strict=True)
+        if image is not None
+    ]
+    return Given(photos, table)
+
+
+def find_faces(models: Models, given: Given) -> list[Face]:
+    """Every face that a recogniser can tell from others; none where the pack has no face models."""
+    if not any(stage.name == Faces.name for stage in models.stages):
+        return []
+    found = []
+    for photo, faces in enumerate(_run(models, Faces, given.table)["faces"].to_pylist()):
+        for face in faces or []:
+            if face["embedding"]:
+                vector = np.frombuffer(face["embedding"], np.float16, FACE_DIM).astype(np.float32)
+                box = (face["x0"], face["y0"], face["x1"], face["y1"])
+                found.append(Face(photo, box, vector / np.linalg.norm(vector)))
+    return found
+
+
+def clip_features(models: Models, given: Given) -> NDArray[np.float32]:
+    """CLIP features (photos, dimensions), unit rows. Raises UsageProblem where the pack has no CLIP."""
+    if not any(stage.name == Clip.name for stage in models.stages):
+        raise UsageProblem(
+            f"the model pack {models.pack.name} has no CLIP model, which objects need",
+            "choose another: --models",
+        )
+    packed = _run(models, Clip, given.table)["clip"].to_pylist()
+    features = np.stack([np.frombuffer(row, np.float16) for row in packed if row]).astype(np.float32)
+    return features / np.linalg.norm(features, axis=1, keepdims=True)
+
+
+def stage_of(models: Models, kind: type[Stage]) -> Stage:
+    """The pack's stage of that kind."""
+    return next(stage for stage in models.stages if stage.name == kind.name)
+
+
+def _run(models: Models, kind: type[Stage], table: pa.Table) -> pa.Table:
+    stage = stage_of(models, kind)
+    stage.setup()
+    return stage(table)
+
+
+def _listed(folder: Path) -> Sequence[Path]:
+    if not folder.is_dir():
+        raise UsageProblem(f"there is no folder {to_text(folder)}", "give a folder with one to five photos")
+    try:
+        paths = sorted(path for path in folder.iterdir() if path.is_file() and path.name[0] != ".")
+    except OSError as error:
+        raise UsageProblem(f"{to_text(folder)} can't be listed: {error.strerror}") from error
+    photos = [path for path in paths if named_like_photo(path.name)]
+    if not photos:
+        raise PhotosUnusable(f"there is no photo in {to_text(folder)}", "give one to five photos")
+    return photos

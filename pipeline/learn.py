@@ -1,0 +1,221 @@
+"""`learn`: a folder of one to five photos becomes a concept on disk.
+
+Everything runs in this process: for five photos a cluster is not worth its start. Here the steps are put in
+order; each has a module of its own: `given.py` reads the photos, `subject.py` decides what they show,
+`recognise.py` makes the head, `stages/vlm/` the embedding, `concepts.py` keeps them.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..schemas.concept import PHOTOS, Concept, EmbeddingInfo, Kind, TrainingPhoto, clean_name
+from ..schemas.errors import ConceptMissing, UsageProblem
+from ..schemas.paths import to_text
+from ..schemas.settings import Settings
+from ..stages.packs import locate
+from ..stages.vlm import families
+from ..stages.vlm.base import Adapter
+from ..stages.vlm.embedding import Recipe
+from ..stages.vlm.embedding import learn as optimise
+from ..stages.vlm.lessons import Lessons, Plan, Pupil, write_lessons
+from ..stages.vlm.words import CAPTION, says
+from ..stages.weights import fingerprint
+from .concepts import Concepts, Kept
+from .given import Given, GivenPhoto, Say, find_faces, read_photos
+from .home import ensure_home
+from .models import load_models
+from .recognise import make_object_head, make_person_head, person_threshold
+from .report import draw_report
+from .subject import Subject, find_subject
+from .written import CAPTIONS, read_captions
+
+MOST_PHOTOS = 5  # more than the paper's four teach little and cost time
+_EXAM_TOKENS = 64
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the person asked for; what is left empty is decided here."""
+
+    name: str
+    folder: Path
+    kind: str | None = None  # person or object
+    identifier: str = ""
+    captions: Path | None = None
+    negatives: Path | None = None
+    vlm: str = ""
+    recipe: Recipe = field(default_factory=Recipe)
+    plan: Plan = field(default_factory=Plan)
+
+
+def _silent(line: str) -> None:
+    """Tell nobody."""
+
+
+def learn(settings: Settings, request: Request, say: Say = _silent) -> Concept:
+    """Learn a concept and keep it; one of that name that is there already gets a new version.
+
+    `say` is told what is going on, a line at a time. Raises UsageProblem, PhotosUnusable, ModelMissing,
+    ModelDamaged, DiskFull; nothing is kept then.
+    """
+    name, kind = clean_name(request.name), _kind(request.kind)
+    ensure_home(settings.home)
+    models = load_models(settings)
+    vlm = families.choose(models.pack, request.vlm)
+    folder = locate(vlm, settings.home)
+    given = read_photos(models, request.folder, MOST_PHOTOS, say)
+    written = read_captions([photo.path for photo in given.photos], request.captions)
+    faces = [] if kind == "object" else find_faces(models, given)
+    threshold = person_threshold(models, settings)
+    subject = find_subject(faces, len(given.photos), threshold, kind)
+    say(subject.why)
+    if subject.kind == "person":
+        recognised = make_person_head(models, threshold, subject, faces)
+    else:
+        recognised = make_object_head(models, settings, given, request.negatives, say)
+    company = {face.photo for face in faces if face is not subject.faces.get(face.photo)}
+    used = _teaching(given, subject, company, set(written))
+    adapter = families.load(
+        vlm, settings.home, fingerprint(folder, settings.home / "models" / "fingerprints.json")
+    )
+    pupils = [Pupil(given.photos[row].image, written.get(given.photos[row].path, ())) for row in used]
+    store = Concepts(settings.home)
+    say(f"learning to speak of it from {len(used)} of the photos")
+    spoken = _speak(adapter, pupils, name, subject, request, store.identifiers(name))
+    captions = dict(zip(used, spoken.lessons.captions, strict=True))
+    concept = Concept(
+        name=name,
+        identifier=spoken.lessons.identifier,
+        kind=subject.kind,
+        class_word=spoken.lessons.class_word,
+        why=subject.why,
+        version=_next_version(store, name),
+        created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        photos=tuple(_used(row, photo, subject, captions) for row, photo in enumerate(given.photos)),
+        head=recognised.info,
+        check=recognised.check,
+        embeddings={vlm.key: spoken.info},
+    )
+    report = draw_report(concept, [(photo.image, photo.scale) for photo in given.photos])
+    kept = Kept(concept, recognised.head, {vlm.key: spoken.vector})
+    store.save(kept, _copies(given, written), report)
+    return concept
+
+
+def retrain(settings: Settings, name: str, say: Say = _silent) -> Concept:
+    """Learn a concept anew from the photos and captions that were kept with it, as the same kind."""
+    store = Concepts(settings.home)
+    concept = store.find(name)
+    vlm = next(iter(concept.embeddings), "")
+    return learn(
+        settings,
+        Request(
+            concept.name,
+            store.path(name) / PHOTOS,
+            concept.kind,
+            identifier=concept.identifier,
+            vlm=vlm,
+        ),
+        say,
+    )
+
+
+def _kind(asked: str | None) -> Kind | None:
+    if asked in (None, "person", "object"):
+        return cast("Kind | None", asked)
+    raise UsageProblem(f"there is no kind {asked!r}", "it is person or object")
+
+
+@dataclass(frozen=True)
+class _Spoken:
+    """What the vision-language model learnt."""
+
+    lessons: Lessons
+    vector: NDArray[np.float32]
+    info: EmbeddingInfo
+
+
+def _speak(
+    adapter: Adapter,
+    pupils: Sequence[Pupil],
+    name: str,
+    subject: Subject,
+    request: Request,
+    taken: Sequence[str],
+) -> _Spoken:
+    """Write the lessons, optimise the embedding, and see whether it works on what no step saw."""
+    started = time.monotonic()
+    person = subject.kind == "person"
+    lessons = write_lessons(adapter, pupils, name, person, taken, request.plan, request.identifier)
+    prepared = time.monotonic() - started
+    learnt = optimise(adapter, lessons.groups, lessons.held_out, request.recipe)
+    count = len(lessons.exam)
+    vector = adapter.vector(learnt.vector)
+    said = adapter.generate(lessons.exam, [[vector]] * count, [CAPTION] * count, _EXAM_TOKENS)
+    info = EmbeddingInfo(
+        made_by=adapter.made_by,
+        settings={**asdict(request.recipe), **asdict(request.plan)},
+        losses=tuple(round(loss, 4) for loss in learnt.losses),
+        held_out=tuple((step, round(loss, 4)) for step, loss in learnt.held_out),
+        kept_step=learnt.kept_step,
+        named=sum(says(text, lessons.identifier) for text in said) / count,
+        seconds={"captions": round(prepared, 3), "embedding": round(learnt.seconds, 3)},
+    )
+    return _Spoken(lessons, learnt.vector, info)
+
+
+def _teaching(given: Given, subject: Subject, company: set[int], written: set[Path]) -> list[int]:
+    """Which photos the embedding is learnt from.
+
+    Of a person those that show them alone, or that were described; if there are none, all that show them.
+    """
+    shown = sorted(subject.faces) if subject.kind == "person" else list(range(len(given.photos)))
+    clear = [row for row in shown if row not in company or given.photos[row].path in written]
+    return clear or shown
+
+
+def _next_version(store: Concepts, name: str) -> int:
+    try:
+        return store.find(name).version + 1
+    except ConceptMissing:
+        return 1
+
+
+def _used(
+    row: int, photo: GivenPhoto, subject: Subject, captions: Mapping[int, tuple[str, ...]]
+) -> TrainingPhoto:
+    face = subject.faces.get(row)
+    return TrainingPhoto(
+        file=_copy_name(row, photo),
+        source=to_text(photo.path),
+        photo_id=photo.photo_id,
+        box=face.box if face else None,
+        captions=captions.get(row, ()),
+    )
+
+
+def _copy_name(row: int, photo: GivenPhoto) -> str:
+    return f"{row + 1}{photo.path.suffix.lower()}"
+
+
+def _copies(given: Given, written: Mapping[Path, tuple[str, ...]]) -> dict[str, bytes]:
+    """What is kept to learn from again: the photos as they are, and what was written about them."""
+    files = {_copy_name(row, photo): photo.path.read_bytes() for row, photo in enumerate(given.photos)}
+    captions = {
+        _copy_name(row, photo): written[photo.path]
+        for row, photo in enumerate(given.photos)
+        if photo.path in written
+    }
+    if captions:
+        files[CAPTIONS] = json.dumps(captions, ensure_ascii=False, indent=1).encode()
+    return files

@@ -1,0 +1,104 @@
+"""What an object is told apart from: CLIP features of photos that look most like it and are not it.
+
+They come from a folder the person names, else from their own library and a bank of features that lies beside
+the CLIP model (`negatives.safetensors`). No image is read here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors.numpy import load_file
+
+from ..schemas.errors import PhotosUnusable
+from .catalog import Catalog
+from .views import connect
+
+WANTED = 150  # MyVLM, appendix B.2
+BANK = "negatives.safetensors"
+
+_LIKE_ONE_PHOTO = 0.9  # with one positive, photos as alike as this may well show the same thing
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Negatives:
+    """Features (n, dimensions), unit rows, most alike first, and where they are from, in words."""
+
+    features: Floats
+    origin: str
+
+
+def from_folder(features: Floats, positives: Floats, folder: str) -> Negatives:
+    """Take those the person gave; more than are wanted, and the likest are chosen."""
+    if not len(features):
+        raise PhotosUnusable(f"no photo in {folder} can be read", "give another folder: --negatives")
+    chosen = _likest(features, positives, WANTED)
+    return Negatives(features[chosen], f"{len(chosen)} photos of {folder}")
+
+
+def from_library(
+    catalog: Catalog, made_by: str, clip: Path, positives: Floats, own: Collection[str]
+) -> Negatives:
+    """Take the likest photos of the library and the bank; `own` are the ids of the training photos.
+
+    A photo of the library that is as like the positives as they are like each other may show the very thing,
+    and is left out. Raises PhotosUnusable when there is nothing to tell the object from.
+    """
+    library = _library(catalog, made_by, own)
+    if len(library):
+        library = library[(library @ positives.T).max(1) < _trusted_below(positives)]
+    bank = _bank(clip, positives.shape[1])
+    everything = np.concatenate([library, bank])
+    if not len(everything):
+        raise PhotosUnusable(
+            "there are no photos to tell the object from",
+            "run the library first (myvlm-tag run FOLDER), or name other things like it: --negatives FOLDER",
+        )
+    chosen = _likest(everything, positives, WANTED)
+    mine = int((chosen < len(library)).sum())
+    return Negatives(
+        everything[chosen], f"{mine} photos of the library, {len(chosen) - mine} of the packaged ones"
+    )
+
+
+def _trusted_below(positives: Floats) -> float:
+    """The similarity from which on a photo of the library may show the concept itself."""
+    if len(positives) < 2:
+        return _LIKE_ONE_PHOTO
+    similarity = positives @ positives.T
+    return float(similarity[~np.eye(len(positives), dtype=bool)].min())
+
+
+def _likest(features: Floats, positives: Floats, count: int) -> NDArray[np.int64]:
+    """Which rows are most like any of the positives, the likest first."""
+    nearest = (features @ positives.T).max(1)
+    return np.argsort(-nearest, kind="stable")[:count]
+
+
+def _library(catalog: Catalog, made_by: str, own: Collection[str]) -> Floats:
+    if not catalog.exists:
+        return np.empty((0, 0), np.float32)
+    with connect(catalog) as connection:
+        rows = connection.execute(
+            "SELECT embedding FROM clip WHERE made_by = ? AND NOT list_contains(?, photo_id)",
+            [made_by, list(own)],
+        ).fetchall()
+    return _unit(np.frombuffer(b"".join(row[0] for row in rows), np.float16), len(rows))
+
+
+def _bank(clip: Path, dimensions: int) -> Floats:
+    if not (clip / BANK).is_file():
+        return np.empty((0, dimensions), np.float32)
+    features = load_file(clip / BANK)["features"]
+    return _unit(features.reshape(-1), len(features))
+
+
+def _unit(values: NDArray[np.floating], rows: int) -> Floats:
+    features = values.astype(np.float32).reshape(rows, -1)
+    return features / np.linalg.norm(features, axis=1, keepdims=True).clip(1e-6)

@@ -1,0 +1,112 @@
+"""From the photos given to a concept's head, and how that head does on photos it didn't see."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..schemas.concept import Check, HeadInfo
+from ..schemas.settings import Settings
+from ..stages.clip import Clip
+from ..stages.faces import Faces
+from ..stages.heads import linear, person
+from ..stages.packs import CLIP, FACES, locate
+from .catalog import Catalog
+from .concepts import Head
+from .given import Given, Say, clip_features, read_photos, stage_of
+from .models import Models
+from .negatives import WANTED, Negatives, from_folder, from_library
+from .subject import Face, Subject
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Recognised:
+    """A head, how it was made, and how sure it is."""
+
+    head: Head
+    info: HeadInfo
+    check: Check
+
+
+def person_threshold(models: Models, settings: Settings) -> float:
+    """The largest distance at which a face is a person's, for the pack's recogniser."""
+    found = models.pack.of_kind(FACES)
+    return person.threshold_of(locate(found[0], settings.home), found[0].settings) if found else 0.0
+
+
+def make_person_head(models: Models, threshold: float, subject: Subject, faces: Sequence[Face]) -> Recognised:
+    """Keep the person's faces. Left out one by one, each should be found by the others."""
+    started = time.monotonic()
+    own = np.stack([face.embedding for face in subject.faces.values()])
+    head = person.fit(own, threshold)
+    rest = [person.fit(np.delete(own, row, 0), threshold) for row in range(len(own))] if len(own) > 1 else []
+    found = sum(
+        float(person.distances(own[row : row + 1], [one])[0, 0]) <= threshold for row, one in enumerate(rest)
+    )
+    mine = {id(face) for face in subject.faces.values()}
+    others = [face.embedding for face in faces if id(face) not in mine and face.photo in subject.faces]
+    rejected = int((person.distances(np.stack(others), [head]) > threshold).sum()) if others else 0
+    seconds = round(time.monotonic() - started, 3)
+    info = HeadInfo(stage_of(models, Faces).made_by, threshold, len(own), seconds=seconds)
+    return Recognised(head, info, Check(len(rest), found, len(others), rejected))
+
+
+def make_object_head(
+    models: Models, settings: Settings, given: Given, negatives: Path | None, say: Say
+) -> Recognised:
+    """Train a linear head on the photos and on what looks like them.
+
+    Left out one by one, each photo should be found by a head made from the others, and each negative turned
+    down by a head that didn't see it. Raises PhotosUnusable without anything to tell the object from.
+    """
+    started = time.monotonic()
+    positives = clip_features(models, given)
+    others = _negatives(models, settings, given, positives, negatives, say)
+    say(f"told apart from {others.origin}")
+    clip = models.pack.of_kind(CLIP)[0]
+    threshold = float(clip.settings.get("probability", 0.5))
+    head, losses = linear.fit(positives, others.features, threshold)
+    check = _left_out(positives, others.features, threshold)
+    tail = losses[-max(1, len(losses) // 10) :]
+    info = HeadInfo(
+        stage_of(models, Clip).made_by,
+        threshold,
+        len(positives),
+        len(others.features),
+        round(float(np.mean(tail)), 4),
+        round(time.monotonic() - started, 3),
+    )
+    return Recognised(head, info, check)
+
+
+def _negatives(
+    models: Models, settings: Settings, given: Given, positives: Floats, folder: Path | None, say: Say
+) -> Negatives:
+    if folder is not None:
+        features = clip_features(models, read_photos(models, folder, 10 * WANTED, say))
+        return from_folder(features, positives, str(folder))
+    own = [photo.photo_id for photo in given.photos]
+    clip = locate(models.pack.of_kind(CLIP)[0], settings.home)
+    made_by = stage_of(models, Clip).made_by
+    return from_library(Catalog(settings.catalog), made_by, clip, positives, own)
+
+
+def _left_out(positives: Floats, negatives: Floats, threshold: float) -> Check:
+    """Leave out each photo in turn, and with it every n-th negative."""
+    count = len(positives)
+    if count < 2 or len(negatives) < count:
+        return Check(0, 0, 0, 0)
+    found = rejected = 0
+    for row in range(count):
+        held = np.arange(len(negatives)) % count == row
+        head, _ = linear.fit(np.delete(positives, row, 0), negatives[~held], threshold)
+        found += int(linear.probabilities(positives[row : row + 1], [head])[0, 0] >= threshold)
+        rejected += int((linear.probabilities(negatives[held], [head]) < threshold).sum())
+    return Check(count, found, len(negatives), rejected)
