@@ -96,9 +96,9 @@ class ImageTower:
 
         The reduction averages whole blocks of pixels and leaves at least twice the model's side.
         """
-        picture = PillowImage.fromarray(image)
         if self._keeps_center:
-            picture = _center(picture, longest=_ASPECT * min(picture.size))
+            image = _center(image, longest=_ASPECT * min(image.shape[:2]))
+        picture = PillowImage.fromarray(image)
         factor = min(picture.size) // (2 * self._side)
         return self._preprocess(picture.reduce(factor) if factor > 1 else picture)
 
@@ -134,13 +134,11 @@ class TextTower:
             return torch.nn.functional.normalize(features.float(), dim=-1).numpy()
 
 
-def _center(picture: PillowImage.Image, longest: int) -> PillowImage.Image:
+def _center(image: Image, longest: int) -> Image:
     """Cut the ends off a picture that is longer than `longest`."""
-    width, height = min(picture.width, longest), min(picture.height, longest)
-    if (width, height) == picture.size:
-        return picture
-    left, top = (picture.width - width) // 2, (picture.height - height) // 2
-    return picture.crop((left, top, left + width, top + height))
+    height, width = (min(length, longest) for length in image.shape[:2])
+    top, left = (image.shape[0] - height) // 2, (image.shape[1] - width) // 2
+    return np.ascontiguousarray(image[top : top + height, left : left + width])
 
 
 def _load(folder: Path, precision: str, device: str) -> Any:

@@ -9,13 +9,15 @@ from __future__ import annotations
 import io
 import re
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pillow_heif
+import simplejpeg
 from PIL import Image, TiffImagePlugin
 
 from .exif import read_exif
@@ -27,14 +29,16 @@ Image.MAX_IMAGE_PIXELS = None  # `Limits.max_pixels` decides, with a better mess
 
 _ORIENTATION = 0x0112
 _PILLOW_FORMATS = {"JPEG": ("JPEG", "MPO"), "HEIF": ("HEIF",)}
-_TURNS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
+_SIDEWAYS = (5, 6, 7, 8)
+#: What turns the stored pixels upright, by EXIF orientation.
+_TURNS: dict[int | None, Callable[[np.ndarray], np.ndarray]] = {
+    2: lambda image: cv2.flip(image, 1),
+    3: lambda image: cv2.rotate(image, cv2.ROTATE_180),
+    4: lambda image: cv2.flip(image, 0),
+    5: lambda image: cv2.transpose(image),
+    6: lambda image: cv2.rotate(image, cv2.ROTATE_90_CLOCKWISE),
+    7: lambda image: cv2.rotate(cv2.transpose(image), cv2.ROTATE_180),
+    8: lambda image: cv2.rotate(image, cv2.ROTATE_90_COUNTERCLOCKWISE),
 }
 
 
@@ -87,9 +91,7 @@ def read_photo(path: str, limits: Limits) -> Photo:
         raise
     except MemoryError as error:
         raise UnreadablePhoto("too_large", "there is not enough memory to decode it") from error
-    except (
-        Exception
-    ) as error:  # Pillow's plugins raise OSError, SyntaxError, struct.error, ... as the case may be
+    except Exception as error:  # Pillow's plugins raise OSError, SyntaxError, struct.error and many more
         raise _explain(error, kind) from error
 
 
@@ -120,28 +122,45 @@ def _explain(error: Exception, kind: str) -> UnreadablePhoto:
 
 def _decode(data: bytes, kind: str, limits: Limits, turned: int | None = None) -> Photo:
     """Decode anything Pillow reads. `turned` is the EXIF orientation to use when the file names none."""
-    if kind == "JPEG":
-        _check_jpeg_end(data)
+    _check_whole(data, kind)
     with Image.open(io.BytesIO(data), formats=_PILLOW_FORMATS.get(kind, (kind,))) as picture:
         width, height = picture.size
         _check_pixels(width, height, limits)
         # TIFF is turned upright by loading and then says so; asking PNG loads it, and errors would be lost.
         before = _orientation(picture) if kind == "TIFF" else None
-        scale = max(width, height) // limits.decode_side
-        if scale > 1 and kind == "JPEG":
-            picture.draft("RGB", (width // scale, height // scale))
-        picture.load()
+        image = _pixels(picture, data, kind, limits)
         stored = (before if kind == "TIFF" else _orientation(picture)) or turned
-        orientation = 1 if kind == "TIFF" else stored
         exif = read_exif(picture.info.get("exif", b"") or (data if kind == "TIFF" else b""))
-        rgb = _to_rgb(picture)
-    if (factor := max(rgb.size) // limits.decode_side) > 1:
-        rgb = rgb.reduce(factor)
-    if orientation in _TURNS:
-        rgb = rgb.transpose(_TURNS[orientation])
-    if orientation is not None and orientation >= 5:
-        width, height = height, width
-    return Photo(np.asarray(rgb), width, height, kind, {**exif, "orientation": stored})
+    if (factor := max(image.shape) // limits.decode_side) > 1:
+        image = np.asarray(Image.fromarray(image).reduce(factor))
+    if kind != "TIFF" and stored in _TURNS:
+        image = _TURNS[stored](image)
+        width, height = (height, width) if stored in _SIDEWAYS else (width, height)
+    return Photo(image, width, height, kind, {**exif, "orientation": stored})
+
+
+def _pixels(picture: Image.Image, data: bytes, kind: str, limits: Limits) -> np.ndarray:
+    """Decode; a JPEG at the smallest scale that `limits.decode_side` allows."""
+    if kind == "JPEG":
+        width, height = picture.size
+        scale = max(1, max(width, height) // limits.decode_side)
+        image = _fast_jpeg(data, width, height, scale) if picture.mode in ("RGB", "L") else None
+        if image is not None:
+            return image
+        picture.draft("RGB", (width // scale, height // scale))
+    picture.load()
+    return np.asarray(_to_rgb(picture))
+
+
+def _fast_jpeg(data: bytes, width: int, height: int, scale: int) -> np.ndarray | None:
+    """The pixels Pillow would give, in two thirds of its time; None if the file is less than flawless."""
+    divisor = next(divisor for divisor in (8, 4, 2, 1) if divisor <= scale)
+    try:
+        return simplejpeg.decode_jpeg(
+            data, "RGB", min_height=-(-height // divisor), min_width=-(-width // divisor)
+        )
+    except ValueError:
+        return None  # Pillow is more forgiving, and has better words
 
 
 def _check_pixels(width: int, height: int, limits: Limits) -> None:
@@ -154,10 +173,13 @@ def _check_pixels(width: int, height: int, limits: Limits) -> None:
         raise UnreadablePhoto("too_large", f"{reason}; the limit is {limit:,.0f} (max_pixels)")
 
 
-def _check_jpeg_end(data: bytes) -> None:
-    """A download that stopped half way often has its full length, the rest zeros painted gray by libjpeg."""
-    if data.endswith(bytes(1024)) and b"\xff\xd9" not in data.rstrip(b"\0")[-64:]:
+def _check_whole(data: bytes, kind: str) -> None:
+    """Refuse damage that decoders paint over: a JPEG's missing end gray, a PNG's wrong bytes noise."""
+    if kind == "JPEG" and data.endswith(bytes(1024)) and b"\xff\xd9" not in data.rstrip(b"\0")[-64:]:
+        # A download that stopped half way often has its full length.
         raise UnreadablePhoto("truncated", "the JPEG file ends in zero bytes: part of the picture is missing")
+    if kind == "PNG":
+        Image.open(io.BytesIO(data), formats=["PNG"]).verify()  # the checksums
 
 
 def _orientation(picture: Image.Image) -> int | None:

@@ -142,6 +142,35 @@ def test_a_truncated_photo_is_a_failure_and_not_a_half_gray_picture(scene, tmp_p
             assert (error.kind, "cut off" in error.reason) == ("truncated", True)
 
 
+def test_a_photo_that_is_damaged_inside_is_a_failure(scene, tmp_path):
+    scene.save(tmp_path / "a.png")
+    data = bytearray((tmp_path / "a.png").read_bytes())
+    middle = len(data) // 2
+    data[middle : middle + 40] = bytes(40)
+    (tmp_path / "a.png").write_bytes(data)
+    assert failure(tmp_path / "a.png").kind == "damaged"
+
+
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"subsampling": 0}, {"subsampling": 1}])
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+@pytest.mark.parametrize("size", [(1279, 700), (2561, 1501), (5200, 431)])
+def test_fast_decoding_gives_the_pixels_that_pillow_gives(options, mode, size, scene, tmp_path):
+    scene.resize(size).convert(mode).save(tmp_path / "a.jpg", **options)
+    photo = read_photo(str(tmp_path / "a.jpg"), Limits())
+    with Image.open(tmp_path / "a.jpg") as picture:
+        scale = max(1, max(size) // 1280)
+        picture.draft(mode, (size[0] // scale, size[1] // scale))
+        expected = np.asarray(picture.convert("RGB"))
+    assert photo.image.shape == expected.shape
+    assert np.abs(photo.image.astype(int) - expected).max() <= 3
+
+
+def test_a_photo_with_small_damage_is_still_a_photo(samples):
+    """libjpeg's warnings are not the end of a picture that misses a few rows."""
+    photo = read_photo(str(samples / "jpg" / "corrupted.jpg"), Limits())
+    assert (photo.width, photo.height, photo.image.shape) == (3648, 2736, (1368, 1824, 3))
+
+
 def test_a_download_padded_with_zeros_is_truncated(scene, tmp_path):
     whole = io.BytesIO()
     scene.save(whole, format="JPEG")
