@@ -64,7 +64,7 @@ PHOTOS = pa.schema(
 )
 
 #: One row per path. Key: path. A file that went is a newer row with gone = true; it keeps its photo_id, so
-#: that a disk that comes back costs a stat per file. A folder that can't be listed has a row too, without size.
+#: that a disk that comes back costs a stat per file. A folder that can't be listed has a row without size.
 FILES = pa.schema(
     [
         pa.field("path", pa.string(), nullable=False),  # absolute, text form of schemas/paths.py
