@@ -89,8 +89,10 @@ class Progress:
     def step(self, name: str, total: int, unit: str = "photos") -> Iterator[Step]:
         """Show a step while the block runs."""
         step = Step(name, total, unit, io.StringIO() if self.quiet else self.out)
-        yield step
-        step.finish()
+        try:
+            yield step
+        finally:
+            step.finish()
 
     def say(self, text: str) -> None:
         """Write one line."""

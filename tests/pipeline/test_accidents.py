@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import random
+import shutil
 import signal
 import subprocess
 import threading
@@ -18,7 +19,7 @@ import pytest
 from myvlm_tag.pipeline import catalog as catalog_module
 from myvlm_tag.pipeline.chain import Chain
 from myvlm_tag.pipeline.home import ensure_home, locked
-from myvlm_tag.schemas.errors import DiskFull, HomeUnusable, LibraryMissing, NotVisible
+from myvlm_tag.schemas.errors import DiskFull, HomeUnusable, LibraryMissing, ModelDamaged, NotVisible
 
 from .conftest import command, write_photos
 
@@ -92,6 +93,16 @@ def test_a_worker_without_the_photos_stops_the_run_with_its_own_words(run, tmp_p
     write_photos(tmp_path / "library", 2)
     with pytest.raises(NotVisible, match="can't see"):
         run(tmp_path / "library", decoder="accidents:not_visible")
+
+
+def test_a_damaged_model_ends_the_run_with_the_command_that_checks_it(
+    run, light_pack: Path, tmp_path: Path
+) -> None:
+    write_photos(tmp_path / "library", 2)
+    shutil.copytree(light_pack, tmp_path / "pack")
+    (tmp_path / "pack" / "faces" / "det.onnx").write_bytes(b"no model")
+    with pytest.raises(ModelDamaged, match="models verify"):
+        run(tmp_path / "library", models=str(tmp_path / "pack"))
 
 
 def test_no_home_can_be_made_where_nothing_can_be_written(tmp_path: Path) -> None:
