@@ -6,6 +6,7 @@ turning the picture upright.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import logging
 import math
@@ -21,7 +22,7 @@ from ..schemas.tables import EXIF_FIELDS
 
 #: Hostile blocks can claim 65,535 tags of 999 values each, which exifread would read one number at a time;
 #: real ones have fewer than two hundred.
-_MAX_TAGS = 1000
+_MAX_TAGS = 300
 _MAX_TEXT = 200  # characters of a camera's or lens's name
 
 _DATE = re.compile(r"(\d{4})\D(\d{1,2})\D(\d{1,2})\D+(\d{1,2})\D(\d{1,2})(?:\D(\d{1,2}))?")
@@ -50,6 +51,10 @@ def read_exif(block: bytes) -> dict[str, Any]:
     return {field.name: values[field.name] for field in EXIF_FIELDS}
 
 
+class _EnoughError(Exception):
+    """A block has more tags than any camera writes; what was read until then counts."""
+
+
 class _TolerantHeader(ExifHeader):
     """exifread's walk over a block, in which a tag that cannot be read costs that tag only."""
 
@@ -58,16 +63,18 @@ class _TolerantHeader(ExifHeader):
         self._left = _MAX_TAGS
 
     def _process_tag(self, *args: Any) -> None:
+        if not self._left:
+            raise _EnoughError
         self._left -= 1
-        if self._left >= 0:
-            _quietly(super()._process_tag, *args)
+        _quietly(super()._process_tag, *args)
 
     def walk(self) -> _Tags:
         """Read the first IFD (which leads to GPS by itself) and the EXIF IFD; thumbnails are left alone."""
-        self.dump_ifd(self._first_ifd(), "Image")
-        pointer = self.tags.get("Image ExifOffset")
-        if pointer is not None and pointer.values:
-            self.dump_ifd(pointer.values[0], "EXIF")
+        with contextlib.suppress(_EnoughError):
+            self.dump_ifd(self._first_ifd(), "Image")
+            pointer = self.tags.get("Image ExifOffset")
+            if pointer is not None and pointer.values:
+                self.dump_ifd(pointer.values[0], "EXIF")
         return {name: tag.values for name, tag in self.tags.items()}
 
 

@@ -105,4 +105,4 @@ def describe(head: bytes) -> str:
 
 def named_like_photo(name: str | bytes) -> bool:
     """Whether the end of a file's name claims that it is a photo."""
-    return os.path.splitext(os.fsdecode(name))[1].lower() in PHOTO_SUFFIXES
+    return os.fsdecode(name).lower().endswith(tuple(PHOTO_SUFFIXES))

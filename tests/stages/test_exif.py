@@ -109,7 +109,7 @@ def test_a_block_of_many_long_tags_is_not_read_for_ever():
     hostile = b"MM\0*\0\0\0\x08" + (65535).to_bytes(2) + tag * 65535
     started = time.process_time()
     read_exif(hostile)
-    assert time.process_time() - started < 10
+    assert time.process_time() - started < 5
 
 
 def assert_sane(values):
@@ -124,12 +124,13 @@ def assert_sane(values):
         assert values[name] is None or values[name].isprintable()
 
 
+@settings(deadline=None)
 @given(st.sampled_from([b"II*\0", b"MM\0*", b"Exif\0\0II*\0"]), st.binary(max_size=400))
 def test_any_bytes_after_a_header_give_sane_values(header, rest):
     assert_sane(read_exif(header + rest))
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(
     st.lists(st.tuples(st.integers(0, len(RICH) - 1), st.integers(0, 255)), max_size=12), st.integers(0, 99)
 )

@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from myvlm_tag.stages.formats import HEAD_BYTES, describe, named_like_photo, sniff
 from PIL import Image, features
@@ -58,12 +58,14 @@ def test_other_content_is_described_in_plain_words(head, words):
     assert describe(head) == words
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=600))
 def test_no_content_is_too_odd_to_be_looked_at(head):
     assert sniff(head) is None or isinstance(sniff(head), str)
     assert describe(head)
 
 
+@settings(deadline=None)
 @given(st.binary(min_size=1, max_size=100))
 def test_a_name_of_any_bytes_has_its_suffix_seen(name):
     assert named_like_photo(name + b".JPeG")
