@@ -50,7 +50,7 @@ def from_library(
     A photo of the library that is as like the positives as they are like each other may show the very thing,
     and is left out. Raises PhotosUnusable when there is nothing to tell the object from.
     """
-    library = _library(catalog, made_by, own)
+    library = _library(catalog, made_by, own, positives.shape[1])
     if len(library):
         library = library[(library @ positives.T).max(1) < _trusted_below(positives)]
     bank = _bank(clip, positives.shape[1])
@@ -81,24 +81,24 @@ def _likest(features: Floats, positives: Floats, count: int) -> NDArray[np.int64
     return np.argsort(-nearest, kind="stable")[:count]
 
 
-def _library(catalog: Catalog, made_by: str, own: Collection[str]) -> Floats:
+def _library(catalog: Catalog, made_by: str, own: Collection[str], dimensions: int) -> Floats:
     if not catalog.exists:
-        return np.empty((0, 0), np.float32)
+        return np.empty((0, dimensions), np.float32)
     with connect(catalog) as connection:
         rows = connection.execute(
             "SELECT embedding FROM clip WHERE made_by = ? AND NOT list_contains(?, photo_id)",
             [made_by, list(own)],
         ).fetchall()
-    return _unit(np.frombuffer(b"".join(row[0] for row in rows), np.float16), len(rows))
+    return _unit(np.frombuffer(b"".join(row[0] for row in rows), np.float16), dimensions)
 
 
 def _bank(clip: Path, dimensions: int) -> Floats:
     if not (clip / BANK).is_file():
         return np.empty((0, dimensions), np.float32)
     features = load_file(clip / BANK)["features"]
-    return _unit(features.reshape(-1), len(features))
+    return _unit(features, dimensions)
 
 
-def _unit(values: NDArray[np.floating], rows: int) -> Floats:
-    features = values.astype(np.float32).reshape(rows, -1)
+def _unit(values: NDArray[np.floating], dimensions: int) -> Floats:
+    features = values.astype(np.float32).reshape(-1, dimensions)
     return features / np.linalg.norm(features, axis=1, keepdims=True).clip(1e-6)

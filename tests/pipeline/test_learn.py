@@ -1,0 +1,138 @@
+"""Learning from a folder of photos, with the pocket models on people and things they never saw."""
+
+import dataclasses
+import shutil
+from pathlib import Path
+
+import pytest
+from myvlm_tag.pipeline.concepts import Concepts
+from myvlm_tag.pipeline.learn import Request, learn, retrain
+from myvlm_tag.schemas.errors import PhotosUnusable, UsageProblem
+from myvlm_tag.schemas.settings import Settings
+from myvlm_tag.stages.packs import POCKET, folder_of, missing_files
+from myvlm_tag.stages.vlm.embedding import Recipe
+from myvlm_tag.stages.vlm.lessons import Plan
+from myvlm_tag.world.sample import write_sample
+from PIL import Image
+
+USED = [model for model in POCKET.models if model.key in ("faces", "clip", "llava")]
+LACKING = [model.key for model in USED if missing_files(model, folder_of(model, Path()))]
+
+pytestmark = pytest.mark.skipif(bool(LACKING), reason=f"pocket models not trained yet: {LACKING}")
+
+
+def _request(name, folder, **changes):
+    """As few steps as show that everything runs; what full learning reaches is measured elsewhere."""
+    plan = Plan(variants=4, questions=False)
+    return Request(name, folder, **{"recipe": Recipe(steps=10), "plan": plan, **changes})
+
+
+@pytest.fixture(scope="module")
+def sample(tmp_path_factory):
+    out = tmp_path_factory.mktemp("sample")
+    return write_sample(out, photos=1, seed=4242)
+
+
+@pytest.fixture
+def settings(tmp_path):
+    return Settings(home=tmp_path / "home")
+
+
+def _folder(sample, name):
+    return sample.out / "concepts" / name
+
+
+def test_five_photos_of_a_person_become_a_concept_that_says_how_sure_it_is(sample, settings):
+    name, told = sample.people[0], []
+    concept = learn(settings, _request(name, _folder(sample, name)), told.append)
+    assert (concept.kind, concept.version, len(concept.photos)) == ("person", 1, 5)
+    assert "person: the same face in 5 of 5 photos" in told
+    assert (concept.check.photos, concept.check.found) == (5, 5)
+    assert concept.class_word in ("woman", "man", "boy", "girl")
+    assert sum(bool(photo.captions) for photo in concept.photos) == 4  # in the fifth they have company
+    assert all(photo.box for photo in concept.photos)
+    kept = Concepts(settings.home).load(name)
+    assert kept.concept == concept and kept.head.embeddings.shape == (5, 512)
+    folder = Concepts(settings.home).path(name)
+    assert Image.open(folder / "report.png").size[0] > 600
+    copies = sorted(path.read_bytes() for path in (folder / "photos").iterdir())
+    assert copies == sorted(path.read_bytes() for path in _folder(sample, name).iterdir())
+
+
+def test_photos_of_a_thing_become_a_linear_head(sample, settings):
+    name, told = sample.things[0], []
+    concept = learn(settings, _request(name, _folder(sample, name)), told.append)
+    assert concept.kind == "object" and any(line.startswith("object: ") for line in told)
+    assert concept.head.negatives == 150 and concept.check.negatives == 150
+    assert concept.check.rejected > 120
+    assert Concepts(settings.home).load(name).head.weight.ndim == 1
+
+
+def test_learning_again_makes_a_new_version_from_what_was_kept(sample, settings, tmp_path):
+    name = sample.people[1]
+    folder = tmp_path / "photos"
+    shutil.copytree(_folder(sample, name), folder)
+    first = learn(settings, _request(name, folder))
+    shutil.rmtree(folder)
+    again = retrain(settings, name)
+    assert (again.version, again.identifier, again.kind) == (2, first.identifier, "person")
+    assert [photo.photo_id for photo in again.photos] == [photo.photo_id for photo in first.photos]
+
+
+def test_one_photo_is_enough_and_unreadable_ones_are_told_by_name(sample, settings, tmp_path):
+    name, told = sample.people[2], []
+    good = min(_folder(sample, name).glob("*.JPG"))
+    shutil.copy(good, tmp_path / "good.jpg")
+    (tmp_path / "bad.jpg").write_bytes(b"no photo at all")
+    (tmp_path / "empty.png").touch()
+    concept = learn(settings, _request("gran", tmp_path, kind="person"), told.append)
+    assert [photo.source for photo in concept.photos] == [str(tmp_path / "good.jpg")]
+    assert concept.check.photos == 0
+    assert [line.split(" is left out")[0] for line in told[:2]] == ["bad.jpg", "empty.png"]
+
+
+def test_what_the_person_wrote_is_learnt_and_kept(sample, settings, tmp_path):
+    name = sample.people[0]
+    folder = tmp_path / "photos"
+    shutil.copytree(_folder(sample, name), folder)
+    first = min(folder.iterdir())
+    first.with_suffix(".txt").write_text("Granny Smith on the beach")
+    concept = learn(settings, _request("Granny Smith", folder, identifier="anna"))
+    assert concept.photos[0].captions[0] == "anna on the beach"
+    kept = Concepts(settings.home).path("Granny Smith") / "photos" / "captions.json"
+    assert "Granny Smith on the beach" in kept.read_text("utf-8")
+
+
+def test_two_concepts_have_two_identifiers(sample, settings):
+    made = [learn(settings, _request(name, _folder(sample, name))) for name in sample.people[:2]]
+    assert len({concept.identifier for concept in made}) == 2
+
+
+@pytest.mark.parametrize(
+    ("files", "changes", "error", "words"),
+    [
+        ({}, {}, PhotosUnusable, "there is no photo in"),
+        ({"a.jpg": b"", "b.jpg": b"text"}, {}, PhotosUnusable, "none of the 2 photos in .* can be read"),
+        ({"a.jpg": None}, {"kind": "person"}, PhotosUnusable, "no face was found in the 1 photo"),
+        ({"a.jpg": None}, {"kind": "ghost"}, UsageProblem, "there is no kind 'ghost'"),
+        ({"a.jpg": None}, {"vlm": "gpt"}, UsageProblem, "has no vision-language model 'gpt'"),
+        ({"a.jpg": None}, {"name": " "}, UsageProblem, "is no name for a concept"),
+        ({"a.jpg": None}, {"folder": "gone"}, UsageProblem, "there is no folder gone"),
+    ],
+)
+def test_what_cannot_be_learnt_is_one_line_and_leaves_nothing(
+    settings, tmp_path, files, changes, error, words
+):
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for name, data in files.items():
+        if data is None:
+            Image.new("RGB", (64, 48), "gray").save(folder / name)
+        else:
+            (folder / name).write_bytes(data)
+    request = _request("x", folder)
+    wanted = {**changes, **({"folder": Path(changes["folder"])} if "folder" in changes else {})}
+    with pytest.raises(error, match=words) as caught:
+        learn(settings, dataclasses.replace(request, **wanted))
+    assert "\n" not in str(caught.value)
+    assert Concepts(settings.home).all() == []

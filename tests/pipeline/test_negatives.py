@@ -1,0 +1,101 @@
+"""An object is told from what looks most like it, and never from what may be the object itself."""
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from myvlm_tag.pipeline.catalog import Catalog
+from myvlm_tag.pipeline.negatives import BANK, WANTED, from_folder, from_library
+from myvlm_tag.schemas.errors import PhotosUnusable
+from myvlm_tag.schemas.tables import CLIP, FEATURES, FILES
+from safetensors.numpy import save_file
+
+MADE_BY = "clip 0123"
+WIDTH = 16
+
+
+def _rows(rng, center, count, spread):
+    rows = center + spread * rng.normal(size=(count, WIDTH))
+    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+
+
+@pytest.fixture
+def scene():
+    """Four photos of a thing, and photos of the same thing, of things like it, and of others."""
+    rng = np.random.default_rng(0)
+    thing, like, other = np.eye(3, WIDTH)
+    return {
+        "positives": _rows(rng, thing, 4, 0.05),
+        "same": _rows(rng, thing, 20, 0.02),
+        "like": _rows(rng, thing + like, 200, 0.02),
+        "other": _rows(rng, other, 200, 0.02),
+    }
+
+
+def _library(folder, **parts):
+    catalog = Catalog(folder)
+    catalog.prepare()
+    features = np.concatenate(list(parts.values())).astype(np.float16)
+    ids = [f"{name}-{row}" for name, rows in parts.items() for row in range(len(rows))]
+    run = {"made_by": [MADE_BY] * len(ids), "run_id": ["01"] * len(ids)}
+    embeddings = [row.tobytes() for row in features]
+    catalog.commit(
+        {
+            "clip": pa.table({"photo_id": ids, "embedding": embeddings, **run}, CLIP),
+            "features": pa.table(
+                {"photo_id": ids, "stage": ["clip"] * len(ids), "items": [1] * len(ids), **run}, FEATURES
+            ),
+            "files": pa.table(
+                {
+                    "path": [f"/{photo}.jpg" for photo in ids],
+                    "photo_id": ids,
+                    "size": [1] * len(ids),
+                    "mtime_ns": [1] * len(ids),
+                    "root": ["/"] * len(ids),
+                    "gone": [False] * len(ids),
+                    "run_id": ["01"] * len(ids),
+                },
+                FILES,
+            ),
+        }
+    )
+    return catalog
+
+
+def test_the_library_gives_what_is_alike_and_nothing_that_may_be_the_thing_itself(tmp_path, scene):
+    positives = scene.pop("positives")
+    catalog = _library(tmp_path / "catalog", **scene)
+    found = from_library(catalog, MADE_BY, tmp_path, positives, [])
+    assert len(found.features) == WANTED
+    similarity = (found.features @ positives.T).max(1)
+    assert similarity.min() > 0.6 and similarity.max() < 0.8  # all are of the second kind
+    assert found.origin == "150 photos of the library, 0 of the packaged ones"
+
+
+def test_the_training_photos_and_other_models_rows_are_left_out(tmp_path, scene):
+    catalog = _library(tmp_path / "catalog", like=scene["like"])
+    own = [f"like-{row}" for row in range(190)]
+    assert len(from_library(catalog, MADE_BY, tmp_path, scene["positives"], own).features) == 10
+    with pytest.raises(PhotosUnusable):
+        from_library(catalog, "clip 9999", tmp_path, scene["positives"], own)
+
+
+def test_the_bank_beside_the_model_fills_up_and_serves_alone(tmp_path, scene):
+    save_file({"features": scene["like"][:100].astype(np.float16)}, tmp_path / BANK)
+    catalog = _library(tmp_path / "catalog", other=scene["other"])
+    found = from_library(catalog, MADE_BY, tmp_path, scene["positives"], [])
+    assert found.origin == "50 photos of the library, 100 of the packaged ones"
+    alone = from_library(Catalog(tmp_path / "none"), MADE_BY, tmp_path, scene["positives"], [])
+    assert len(alone.features) == 100
+    assert np.allclose(np.linalg.norm(alone.features, axis=1), 1, atol=1e-3)
+
+
+def test_with_nothing_to_tell_it_from_the_error_says_what_to_do(tmp_path, scene):
+    with pytest.raises(PhotosUnusable, match="no photos to tell the object from; run the library"):
+        from_library(Catalog(tmp_path / "none"), MADE_BY, tmp_path, scene["positives"], [])
+
+
+def test_a_folder_of_the_persons_own_is_taken_as_it_is(scene):
+    found = from_folder(scene["like"][:7], scene["positives"], "mugs")
+    assert len(found.features) == 7 and found.origin == "7 photos of mugs"
+    with pytest.raises(PhotosUnusable, match="no photo in mugs can be read"):
+        from_folder(scene["like"][:0], scene["positives"], "mugs")
