@@ -20,7 +20,7 @@ from pathlib import Path
 from ..schemas.errors import ClusterUnreachable, MyvlmTagError
 from ..schemas.settings import Settings
 
-_OBJECT_STORE = 512 << 20  # bytes on one machine; pictures stay inside their worker, so little passes through
+_OBJECT_STORE = 512 << 20  # bytes; without a GPU pictures stay inside their worker, and little passes through
 
 #: Nothing is sent anywhere, and no library tries to fetch anything. Holds on the driver and in every worker.
 PRIVATE = {
@@ -110,10 +110,15 @@ def _init_arguments(settings: Settings) -> dict[str, object]:
         "address": "local",
         "num_cpus": settings.workers or os.cpu_count(),
         "include_dashboard": False,
-        "object_store_memory": _OBJECT_STORE,
+        "object_store_memory": None if gpu_seen() else _OBJECT_STORE,
         "_temp_dir": _private_folder(),
         **quiet,
     }
+
+
+def gpu_seen() -> bool:
+    """Say whether this machine's driver shows an NVIDIA GPU; torch would take seconds to ask."""
+    return Path("/proc/driver/nvidia/gpus").is_dir()
 
 
 def _private_folder() -> str:

@@ -28,6 +28,7 @@ from .plan import TODO, WORKER
 if TYPE_CHECKING:
     import ray.data
 
+_STREAMS = 5  # times to go on with what is left after a stream broke off
 _TRIES_ALONE = 2
 _IN_FLIGHT = 2  # batches per actor: one at work, one waiting
 
@@ -51,10 +52,17 @@ class Features:
         """Yield every row of `todo` exactly once, in any order, with what the stages gave and SECONDS."""
         self.check()
         seen: set[str] = set()
-        for block in self._stream(todo):
-            seen.update(block["photo_id"].to_pylist())
-            yield block
-        lost = todo.filter(pc.invert(pc.is_in(todo["photo_id"], pa.array(seen, pa.string()))))
+        for _ in range(_STREAMS):
+            before = len(seen)
+            try:
+                for block in self._stream(_without(todo, seen)):
+                    seen.update(block["photo_id"].to_pylist())
+                    yield block
+                break
+            except ClusterUnreachable:  # a node took finished rows with it
+                if len(seen) == before:
+                    raise
+        lost = _without(todo, seen)
         if lost.num_rows:
             yield from self._one_by_one(lost, workers_can_live=bool(seen))
 
@@ -162,6 +170,10 @@ class Features:
         photo = photo.append_column("failure", pa.array([failure] * rows, FAILURE))
         photo = photo.append_column(SECONDS, pa.array([[0.0] * len(self.stages)] * rows, SECONDS.type))
         return photo.append_column(NODE, pa.nulls(rows, NODE.type))
+
+
+def _without(todo: pa.Table, seen: set[str]) -> pa.Table:
+    return todo.filter(pc.invert(pc.is_in(todo["photo_id"], pa.array(list(seen), pa.string()))))
 
 
 class _Worker:

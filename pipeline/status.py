@@ -20,6 +20,7 @@ from ..schemas.settings import Settings, config_path
 from ..stages.scan import walk
 from . import plan
 from .catalog import Catalog
+from .cluster import gpu_seen
 from .models import load_models
 from .views import Answer, connect, query
 
@@ -108,7 +109,7 @@ def doctor(settings: Settings) -> tuple[dict[str, Any], list[str]]:
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
         "config": f"{to_text(config_path())}{'' if config_path().exists() else ' (none)'}",
         "cpus": os.cpu_count(),
-        "gpus": _gpus(),
+        "gpu": "NVIDIA" if gpu_seen() else "none seen (everything runs on the CPU)",
         **_libraries(problems),
         **_memory(problems),
         **_home(settings.home, problems),
@@ -126,13 +127,6 @@ def _libraries(problems: list[str]) -> dict[str, str]:
             found[name] = "missing"
             problems.append(f"{name} isn't installed: pip install {name}")
     return found
-
-
-def _gpus() -> str:
-    """Say what the driver knows; torch would take seconds to ask."""
-    cards = Path("/proc/driver/nvidia/gpus")
-    count = len(list(cards.iterdir())) if cards.is_dir() else 0
-    return f"{count} NVIDIA" if count else "none seen (everything runs on the CPU)"
 
 
 def _memory(problems: list[str]) -> dict[str, str]:
