@@ -158,7 +158,8 @@ def _best_precision(device: str) -> str:
 
     if device == "cuda":
         return "bf16" if torch.cuda.is_bf16_supported() else "fp16"
-    return "bf16" if torch.cpu._is_avx512_bf16_supported() else "fp32"
+    multiplies_bf16 = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
+    return "bf16" if multiplies_bf16() else "fp32"
 
 
 def _input_type(precision: str) -> Any:

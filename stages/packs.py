@@ -231,9 +231,9 @@ def locate(model: Model, home: Path) -> Path:
         return folder
     pack = next((pack.name for pack in PACKS.values() if model in pack.models), "")
     cause = f"the {model.kind} model {model.key} is not in {to_text(folder)} ({', '.join(missing)} missing)"
-    raise ModelMissing(
-        cause, f"get it with: myvlm-tag models pull {pack}" if model.sources else "reinstall it"
-    )
+    if pack and model.sources:
+        raise ModelMissing(cause, f"get it with: myvlm-tag models pull {pack}")
+    raise ModelMissing(cause, "put it there" if model.path else "install myvlm-tag again")
 
 
 def missing_files(model: Model, folder: Path) -> list[str]:
