@@ -52,6 +52,15 @@ def test_commands_that_only_look_import_neither_torch_nor_ray(arguments: list[st
     assert done.returncode == 0, done.stderr
 
 
+def test_a_run_with_nothing_to_do_imports_neither_torch_nor_ray(tmp_path: Path, light_pack: Path) -> None:
+    (tmp_path / "library").mkdir()
+    (tmp_path / "library" / "notes.txt").write_text("no photo")
+    arguments = ["run", tmp_path / "library", "--home", tmp_path / "home", "--models", light_pack]
+    code = CHECK_IMPORTS.format(arguments=[str(argument) for argument in arguments])
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
 def test_sql_prints_a_table_or_json_or_csv(home: Path) -> None:
     sql = (
         "sql",
