@@ -274,8 +274,8 @@ def _expressions(entry: EntityTruth) -> list[tuple[str, str]]:
         ("hair", f"{noun} with {hair(entity)}"),
         ("doing", f"{noun} who is {entry.doing}"),
     ]
-    if entry.facing != "back":
-        ways += [("unique glasses", f"{noun} with {u}") for u in _uniques(entity)]
+    if entity.glasses and entry.facing != "back":  # beards and freckles are too small to be pointed out by
+        ways.append(("unique glasses", f"{noun} with glasses"))
     if entity.age == "old":
         ways.append(("", f"the old {entity.noun}"))
     return [*ways, ("wearing color where", f"{noun} in the {clothes} {where}")]
