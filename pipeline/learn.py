@@ -158,7 +158,7 @@ def _speak(
     person = subject.kind == "person"
     lessons = write_lessons(adapter, pupils, name, person, taken, request.plan, request.identifier)
     prepared = time.monotonic() - started
-    learnt = optimise(adapter, lessons.groups, lessons.held_out, request.recipe)
+    learnt = optimise(adapter, lessons.groups, lessons.held_out, request.recipe, lessons.description)
     count = len(lessons.exam)
     vector = adapter.vector(learnt.vector)
     said = adapter.generate(lessons.exam, [[vector]] * count, [CAPTION] * count, _EXAM_TOKENS)

@@ -114,5 +114,9 @@ class Adapter(ABC):
         """Answer each prompt about its photo. The same `Features` may come in many rows; it is read once."""
 
     @abstractmethod
+    def meaning(self, text: str) -> Tensor:
+        """The mean of the input embeddings of a text's words, (width,), as a start for a concept vector."""
+
+    @abstractmethod
     def cost(self, word: str) -> int | None:
         """How many tokens the model needs to say `word`; None if it can't say it at all."""

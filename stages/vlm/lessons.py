@@ -6,6 +6,8 @@ the class word (MyVLM, section 3.4). The identifier then takes the class word's 
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
@@ -33,6 +35,7 @@ class Lessons:
 
     identifier: str
     class_word: str
+    description: str  # identifier, class word, and what the model says of it in most photos
     captions: list[tuple[str, ...]]  # per photo, the targets for the photo as it is
     groups: list[list[Lesson]] = field(default_factory=list)  # what the steps draw from
     held_out: list[Lesson] = field(default_factory=list)  # on variants that no step sees
@@ -84,7 +87,8 @@ def write_lessons(
         mirrored.captions = _targets(adapter, own, mirrored.plain, name, class_word, identifier)
     if plan.questions:
         _answer(adapter, everything, person, class_word, identifier)
-    lessons = Lessons(identifier, class_word, [plain.captions for plain, _ in views])
+    description = _describe(everything, person, class_word, identifier)
+    lessons = Lessons(identifier, class_word, description, [plain.captions for plain, _ in views])
     for pair in views:
         lessons.groups.append(
             [lesson for view in pair for f in view.features for lesson in _captions(view, f, identifier)]
@@ -149,6 +153,17 @@ def _answer(adapter: Adapter, views: Sequence[_View], person: bool, class_word: 
     for (view, question), answer in zip(rows, said, strict=True):
         if answer:
             view.answers[question] = words.put_identifier(answer, class_word, identifier) or answer
+
+
+def _describe(views: Sequence[_View], person: bool, class_word: str, identifier: str) -> str:
+    """What stays of the concept from photo to photo, as the plain model sees it; its name counts double."""
+    stays = words.PERSON_STAYS if person else words.OBJECT_STAYS
+    parts = class_word.split()
+    for question in stays:
+        said = Counter(view.answers[question] for view in views if view.answers.get(question))
+        answer = said.most_common(1)[0][0] if said else ""
+        parts += [word for word in re.findall(r"[\w'-]+", answer.lower()) if word not in words.FILLERS]
+    return " ".join([identifier, identifier, *dict.fromkeys(parts)])
 
 
 def _captions(view: _View, features: Features, identifier: str) -> list[Lesson]:

@@ -153,6 +153,11 @@ class Llava(Adapter):
                 answers[row] = text
         return answers
 
+    def meaning(self, text: str) -> Tensor:
+        """The mean of the input embeddings of the words."""
+        ids = self._tokenizer(text, add_special_tokens=False).input_ids
+        return self._embed(torch.tensor(ids, device=self.device)).float().mean(0)
+
     def cost(self, word: str) -> int | None:
         """How many tokens `word` is as part of a sentence."""
         ids = self._tokenizer(f"a {word}", add_special_tokens=False).input_ids

@@ -36,6 +36,9 @@ OBJECT_QUESTIONS = (
     "Is {} large or small in the image?",
     "Is {} close to the camera or far away?",
 )
+PERSON_STAYS = ("What kind of hair does {} have?", "Is there anything unique about {}'s appearance?")
+OBJECT_STAYS = ("What color is {}?", "How would you describe the texture of {} in the image?")
+"""Of these questions those whose answer is the same in every photo."""
 
 
 def _words(text: str) -> tuple[str, ...]:
@@ -54,6 +57,7 @@ OBJECT_IDENTIFIER = "sks"  # a word without a meaning (DreamBooth)
 _FEMALE = _words("woman girl lady mother grandmother bride actress mom grandma")
 _MALE = _words("man boy guy gentleman father grandfather groom actor dad grandpa")
 _PEOPLE = {*_FEMALE, *_MALE, *_words("person child kid baby toddler teenager adult individual")}
+FILLERS = _words("a an the and with no yes is has in of image")
 _COLORS = _words(
     "black white gray grey brown red orange yellow green blue purple pink beige tan golden silver dark light"
 )
