@@ -131,7 +131,9 @@ def failures(home: Home = None, as_json: Json = False, verbose: Verbose = False)
 
 @app.command()
 def sql(
-    query: Annotated[str, typer.Argument(help="One SELECT over photos, files, faces, clip, failures.")],
+    query: Annotated[
+        str, typer.Argument(help="One SELECT over photos, files, faces, clip, detections, failures.")
+    ],
     home: Home = None,
     as_json: Json = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print results as CSV.")] = False,
@@ -233,9 +235,9 @@ def concepts_show(name: str, home: Home = None, as_json: Json = False) -> None:
 @concepts_app.command("rename")
 def concepts_rename(name: str, to: str, home: Home = None) -> None:
     """Give a concept another name. Nothing is learnt anew."""
-    from .pipeline.concepts import Concepts
+    from .pipeline.concepts import rename
 
-    Concepts(_settings(home=home).home).rename(name, to)
+    rename(_settings(home=home), name, to)
 
 
 @concepts_app.command("retrain")
@@ -251,9 +253,9 @@ def concepts_retrain(
 @concepts_app.command("forget")
 def concepts_forget(name: str, home: Home = None) -> None:
     """Remove a concept and everything that was derived from it."""
-    from .pipeline.concepts import Concepts
+    from .pipeline.concepts import forget
 
-    Concepts(_settings(home=home).home).forget(name)
+    forget(_settings(home=home), name)
 
 
 @models_app.command("list")

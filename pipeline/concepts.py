@@ -10,13 +10,15 @@ from __future__ import annotations
 import dataclasses
 import fcntl
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
@@ -25,9 +27,11 @@ from ..schemas.concept import HEAD, RECORD, REPORT, Concept, clean_name, embeddi
 from ..schemas.errors import ConceptDamaged, ConceptMissing, UsageProblem
 from ..schemas.ids import new_ulid
 from ..schemas.paths import to_text
+from ..schemas.settings import Settings
 from ..stages.heads.linear import LinearHead
 from ..stages.heads.person import PersonHead
-from .home import disk_error
+from .catalog import Catalog
+from .home import command_line, disk_error, locked
 from .views import Answer
 
 Head: TypeAlias = PersonHead | LinearHead
@@ -168,6 +172,45 @@ def _replace(staged: Path, folder: Path) -> None:
         folder.rename(old)
     staged.rename(folder)
     shutil.rmtree(old, ignore_errors=True)
+
+
+def rename(settings: Settings, name: str, to: str) -> Concept:
+    """Rename a concept, in its rows too. Raises ConceptMissing, UsageProblem, AlreadyRunning."""
+    store = Concepts(settings.home)
+    old = store.find(name)
+    with _catalog(settings) as catalog:
+        renamed = store.rename(name, to)
+
+        def change(rows: pa.Table) -> pa.Table:
+            names = pc.if_else(pc.equal(rows["concept"], old.name), renamed.name, rows["concept"])
+            at = rows.column_names.index("concept")
+            return rows.set_column(at, rows.schema.field(at), names)
+
+        _change_rows(catalog, change)
+    return renamed
+
+
+def forget(settings: Settings, name: str) -> Concept:
+    """Remove every trace of a concept: its folder, and its rows. Raises ConceptMissing, AlreadyRunning."""
+    store = Concepts(settings.home)
+    concept = store.find(name)
+    with _catalog(settings) as catalog:
+        _change_rows(catalog, lambda rows: rows.filter(pc.not_equal(rows["concept"], concept.name)))
+        return store.forget(name)
+
+
+def _change_rows(catalog: Catalog, change: Callable[[pa.Table], pa.Table]) -> None:
+    """Change the rows of every table that speaks of concepts."""
+    if catalog.exists:
+        catalog.prepare()
+        catalog.rewrite(lambda table, rows: change(rows) if "concept" in rows.column_names else rows)
+
+
+@contextmanager
+def _catalog(settings: Settings) -> Iterator[Catalog]:
+    """Hold the home's lock."""
+    with locked(settings.home, command_line()):
+        yield Catalog(settings.catalog)
 
 
 def list_concepts(home: Path) -> Answer:

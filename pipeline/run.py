@@ -1,4 +1,4 @@
-"""`run`: scan, plan, pipelines, index, summary. Today's pipeline is features; heads and tell join it here.
+"""`run`: scan, plan, pipelines, index, summary. So far there are features and heads; tell joins them here.
 
 Each step asks the catalog what is missing and commits what it finds; their order is all there is to know.
 """
@@ -31,6 +31,7 @@ from .catalog import Catalog
 from .chain import SECONDS
 from .cluster import ray_session
 from .features import Features
+from .heads import score_library
 from .home import command_line, disk_error, ensure_home, locked
 from .models import Models, load_models
 from .plan import Wanted
@@ -60,6 +61,7 @@ class Summary:
     failed: int = 0  # photos and files that failed in this run
     failures: dict[str, int] = field(default_factory=dict)  # by kind
     faces: int = 0
+    hits: dict[str, int] = field(default_factory=dict)  # photos newly found to show a concept, by name
     seconds: float = 0.0
     seconds_until_first: float = 0.0  # starting workers and loading models
     stage_seconds: dict[str, float] = field(default_factory=dict)  # of work, over all workers
@@ -76,6 +78,9 @@ class Summary:
             f"{self.files:,} files: {self.new:,} new, {self.changed:,} changed, {self.gone:,} gone",
             f"{self.done:,} of {self.todo:,} photos done in {duration(self.seconds)}; {self.faces:,} faces",
         ]
+        if self.hits:
+            found = ", ".join(f"{name} in {count:,}" for name, count in sorted(self.hits.items()))
+            lines.append(f"found {found}")
         if self.failed:
             kinds = ", ".join(f"{count:,} {kind}" for kind, count in sorted(self.failures.items()))
             lines.append(f"{self.failed:,} failed ({kinds}); see: myvlm-tag failures")
@@ -133,6 +138,7 @@ class _Run:
         models = load_models(self.settings)
         self.scan()
         self.features(models)
+        self.summary.hits = score_library(self.catalog, self.settings, self.summary.run_id, self.progress)
         if self.summary.todo or not (self.catalog.folder / "index").exists():
             index.update(self.catalog, models.wanted, self.progress)
         write_database(self.catalog)

@@ -109,7 +109,7 @@ class Concept:
     @property
     def made_by(self) -> str:
         """What rows made with this version of the concept name as their origin."""
-        return f"{self.folder} v{self.version}"
+        return f"{self.folder} v{self.version} of {self.created}"
 
     def to_json(self) -> str:
         """Return the text of concept.json."""
@@ -138,9 +138,7 @@ def from_json(text: str, where: str) -> Concept:
 
 def _photo(values: Mapping[str, Any]) -> TrainingPhoto:
     box = values["box"]
-    return TrainingPhoto(
-        **{**values, "box": box and tuple(box), "captions": tuple(values["captions"])}
-    )
+    return TrainingPhoto(**{**values, "box": box and tuple(box), "captions": tuple(values["captions"])})
 
 
 def _embedding(values: Mapping[str, Any]) -> EmbeddingInfo:

@@ -107,6 +107,21 @@ FEATURES = pa.schema(
     ]
 )
 
+#: One row per photo and concept, hit or not. Key: photo_id, concept.
+DETECTIONS = pa.schema(
+    [
+        pa.field("photo_id", pa.string(), nullable=False),
+        pa.field("concept", pa.string(), nullable=False),  # its name
+        # The greater, the surer: for people the face's cosine similarity (null without a face), for things a
+        # probability.
+        pa.field("score", pa.float32()),
+        pa.field("threshold", pa.float32()),  # the score from which on it's a hit, unless another is nearer
+        pa.field("hit", pa.bool_()),
+        pa.field("face", pa.int16()),  # which face of the photo it is; null for things and where it's no hit
+        *_MADE,
+    ]
+)
+
 #: One row per photo that could not be done. Key: photo_id, or path for a file that could not even be read.
 #: Tried again only when the file changed (another photo_id, size or mtime) or `made_by` did.
 FAILURES = pa.schema(
@@ -128,5 +143,6 @@ TABLES: dict[str, pa.Schema] = {
     "faces": FACES,
     "clip": CLIP,
     "features": FEATURES,
+    "detections": DETECTIONS,
     "failures": FAILURES,
 }
