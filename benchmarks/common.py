@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import tempfile
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from myvlm_tag.schemas.settings import Settings, load_settings
 from myvlm_tag.world.sample import write_sample
 
-_DIFFERENT = 60  # photos that are rendered; the others have the same pixels and bytes of their own
+_DIFFERENT = 40  # photos that are rendered; the others have the same pixels and bytes of their own
 
 
 @dataclass(frozen=True)
@@ -24,14 +26,20 @@ class Sizes:
 
 def library(folder: Path, photos: int) -> Path:
     """Write `photos` JPEGs of the sample world: a few dozen rendered, copies that differ in a byte."""
-    write_sample(folder / "sample", min(photos, _DIFFERENT), 11, False)
-    rendered = sorted((folder / "sample" / "library").rglob("*.jpg"))
+    rendered = _rendered()
     target = folder / f"library-{photos}"
-    target.mkdir()
+    target.mkdir(parents=True)
     for number in range(photos):
-        data = rendered[number % len(rendered)].read_bytes()
+        data = rendered[number % len(rendered)]
         (target / f"{number:06}.jpg").write_bytes(data + number.to_bytes(4, "little") + b"\xff\xd9")
     return target
+
+
+@cache
+def _rendered() -> list[bytes]:
+    with tempfile.TemporaryDirectory() as folder:
+        write_sample(Path(folder) / "sample", _DIFFERENT, 11, False)
+        return [path.read_bytes() for path in sorted(Path(folder).rglob("*.jpg"))]
 
 
 def settings(home: Path, sizes: Sizes, **changes: Any) -> Settings:
