@@ -8,7 +8,7 @@ import functools
 import multiprocessing
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -50,6 +50,8 @@ class Appearance:
     photo: int
     pixels: float
     embedding: NDArray[np.float32] | None
+    far: bool = False
+    """Whether the photographer had stepped back."""
     landmark_error: float = 0.0
     """Mean distance of the five landmarks from the truth, in parts of the face's long side."""
 
@@ -104,11 +106,13 @@ def observe_family(pack: Path, seed: int, index: int, photos: int) -> Trial:
     for photo in range(photos):
         shown = [people[i] for i in rng.permutation(FAMILY)[: int(rng.integers(1, FAMILY + 1))]]
         scene = sample_scene(rng, shown)
-        if rng.random() < FAR:
+        if far := bool(rng.random() < FAR):
             step_back(scene, float(rng.uniform(0.3, 0.8)))
         height = round(PHOTO_SIDE / max(scene.aspect, 1.0))
         image = jpeg(render(scene, height), int(rng.integers(75, 96)))
-        trial.extend(observe(pack, image, scene, index, index * photos + photo))
+        seen = observe(pack, image, scene, index, index * photos + photo)
+        seen.appearances = [replace(appearance, far=far) for appearance in seen.appearances]
+        trial.extend(seen)
     return trial
 
 

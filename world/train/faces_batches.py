@@ -46,11 +46,12 @@ def soften(image: NDArray[np.uint8], rng: np.random.Generator, least: float) -> 
     return np.asarray(cv2.resize(small, image.shape[:2]), np.uint8)
 
 
-def shake(image: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+def shake(image: NDArray[np.uint8], rng: np.random.Generator, strength: float) -> NDArray[np.uint8]:
     """The image moved, turned and scaled a little: landmarks that are off are mostly off together."""
     side = image.shape[0]
-    matrix = cv2.getRotationMatrix2D((side / 2, side / 2), rng.normal(0, 3.0), np.exp(rng.normal(0, 0.035)))
-    matrix[:, 2] += rng.normal(0, 0.02 * side, 2)
+    turn, growth = rng.normal(0, 3.0 * strength), np.exp(rng.normal(0, 0.035 * strength))
+    matrix = cv2.getRotationMatrix2D((side / 2, side / 2), turn, growth)
+    matrix[:, 2] += rng.normal(0, 0.02 * side * strength, 2)
     return np.asarray(cv2.warpAffine(image, matrix, (side, side)), np.uint8)
 
 
@@ -103,10 +104,11 @@ class Crops:
         identity = self.rng.integers(len(self.crops), size=size)
         place = self.rng.integers(self.crops.shape[1], size=size)
         images = np.array(self.crops[identity, place], np.uint8)
-        for row in np.flatnonzero(self.rng.random(size) < 0.15):
-            images[row] = soften(images[row], self.rng, 0.3)
-        for row in np.flatnonzero(self.rng.random(size) < 0.6):
-            images[row] = shake(images[row], self.rng)
+        for row, chance in enumerate(self.rng.random(size)):
+            if chance < 0.25:  # the smaller a face, the worse its landmarks
+                images[row] = shake(soften(images[row], self.rng, 0.2), self.rng, 2.5)
+            elif chance < 0.75:
+                images[row] = shake(images[row], self.rng, 1.0)
         return (
             recolour(gather(torch.from_numpy(images), 127.5), self.rng, 0.05),
             torch.from_numpy(identity),

@@ -23,7 +23,7 @@ DETECTOR_FILE = "det_pocket.onnx"
 RECOGNISER_FILE = "w_pocket.onnx"
 """insightface sorts a pack's files and takes each by the shape of its inputs and outputs."""
 FAINTEST = 0.6
-"""The trained score from which a detection is a face; it is exported as 0.5, where insightface draws the line.
+"""The trained score from which a detection is a face; exported as 0.5, where insightface draws the line.
 
 Chosen on validation photos: faces score 0.62 and more there, what comes nearest (backs of bald heads, balls)
 0.60 and less.
