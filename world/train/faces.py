@@ -24,7 +24,7 @@ from .faces_recogniser import RecogniserTask
 
 log = logging.getLogger(__name__)
 
-MINUTES = 25.0
+MINUTES = 40.0
 DETECTOR_SHARE = 0.35
 TILES, FAMILIES, CROPS_EACH = 12_000, 1_200, 12
 SEED, VALIDATION_SEED = 1_000_000, 2_000_000
