@@ -143,7 +143,8 @@ def observe(pack: Path, image: NDArray[np.uint8], scene: Scene, family: int, pho
         assert entity.landmarks is not None
         error = np.linalg.norm(face.kps - entity.landmarks * height, axis=1).mean() / pixels
         embedding = np.asarray(face.normed_embedding, np.float32)
-        trial.appearances.append(Appearance(entity.key, family, photo, pixels, embedding, float(error)))
+        found = Appearance(entity.key, family, photo, pixels, embedding, landmark_error=float(error))
+        trial.appearances.append(found)
     ignored = [*small, *hidden_faces(scene, entities)]
     hidden = np.array(ignored, np.float64).reshape(-1, 4) * height
     for column in set(range(len(boxes))) - set(match.values()):
