@@ -24,7 +24,7 @@ os.environ.update(
     RAY_AUTH_MODE="disabled",
     RAY_worker_niceness="0",
 )
-for name in [name for name in os.environ if name.startswith("MYVLM_TAG_") and name != "MYVLM_TAG_SHARED"]:
+for name in [name for name in os.environ if name.startswith("MYVLM_TAG_") and name not in FOR_TESTS]:
     del os.environ[name]
 os.environ.pop("RAY_ADDRESS", None)
 
