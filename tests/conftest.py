@@ -17,6 +17,8 @@ TINY_CLIP = {
     "text_cfg": {"context_length": 8, "vocab_size": 49408, "width": 16, "heads": 1, "layers": 1},
 }
 
+FOR_TESTS = ("MYVLM_TAG_SHARED", "MYVLM_TAG_KILLS", "MYVLM_TAG_KILL_SEED")
+
 os.environ.update(
     OMP_NUM_THREADS="1",
     HF_HUB_OFFLINE="1",
