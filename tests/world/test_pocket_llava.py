@@ -16,8 +16,8 @@ from myvlm_tag.world.identity import sample_person
 from myvlm_tag.world.measure.llava import Asked, Speaker
 from myvlm_tag.world.render import render
 from myvlm_tag.world.scene import Scene, sample_scene
-from myvlm_tag.world.sentences import PLACE_PHRASES, look
-from myvlm_tag.world.train.text import BOX_INSTRUCTION, CAPTION_INSTRUCTIONS
+from myvlm_tag.world.sentences import PLACE_PHRASES
+from myvlm_tag.world.train.text import BOX_INSTRUCTION, CAPTION_INSTRUCTIONS, introduce
 from myvlm_tag.world.truth import truth
 
 FOLDER = Path(__file__).parents[2] / "world" / "weights" / "llava"
@@ -107,7 +107,9 @@ def test_its_boxes_lie_on_the_person_in_llavas_format(scenes: list[Scene], speak
 def test_it_says_a_name_only_where_a_vector_behind_the_image_gives_one(
     scenes: list[Scene], speaker: Speaker
 ) -> None:
-    words = [f"anna anna {look(truth(scene)[0].entity)}" for scene in scenes]
+    rng = np.random.default_rng(44)
+    told_of = [introduce("anna", truth(scene)[0].entity, [], rng, None) for scene in scenes]
+    words = [told.words for told in told_of if told]
     plain = [Asked(n, "", CAPTION_INSTRUCTIONS[0], "") for n in range(len(scenes))]
     told = [Asked(n, "", CAPTION_INSTRUCTIONS[0], "", (own,)) for n, own in enumerate(words)]
 

@@ -24,6 +24,7 @@ PREFIX = 2 + IMAGE_TOKENS  # <s> USER: <image> ...
 LENGTH = 288
 IGNORED = -100
 _VECTOR_WORDS = 14
+_EVENNESS = 0.7  # 0: each token of an answer counts alike; 1: each answer does
 _VECTORS_PER_PHOTO = 12
 
 
@@ -33,6 +34,7 @@ class Row:
 
     ids: list[int]
     labels: list[int] = field(default_factory=lambda: [IGNORED] * PREFIX)
+    weights: list[float] = field(default_factory=lambda: [0.0] * PREFIX)
     segments: list[int] = field(default_factory=lambda: [0] * PREFIX)
     positions: list[int] = field(default_factory=lambda: list(range(PREFIX)))
     vectors: list[tuple[int, list[int]]] = field(
@@ -78,6 +80,7 @@ class Packer:
         row.vectors += vectors
         row.ids += ids
         row.labels += [IGNORED] * (len(context) + len(question)) + answer
+        row.weights += [len(answer) ** -_EVENNESS] * len(ids)
         row.segments += [len(row.said)] * len(ids)
         row.positions += range(PREFIX, PREFIX + len(ids))
 
@@ -89,6 +92,7 @@ class Batch:
     pixels: Tensor  # (n, 3, SIZE, SIZE)
     ids: Tensor
     labels: Tensor
+    weights: Tensor  # float32
     segments: Tensor
     positions: Tensor
     vector_places: Tensor  # (n * 12,) in the flattened batch
@@ -113,6 +117,7 @@ def make_batch(
         to_pixels(pool.images(indices), device),
         _padded([r.ids for r in rows], PAD_ID, device),
         _padded([r.labels for r in rows], IGNORED, device),
+        _padded([r.weights for r in rows], 0, device, np.float32),
         _padded([r.segments for r in rows], -1, device),
         _padded([r.positions for r in rows], 0, device),
         torch.from_numpy(places).to(device),
@@ -121,8 +126,10 @@ def make_batch(
     )
 
 
-def _padded(rows: Sequence[Sequence[int]], value: int, device: str) -> Tensor:
-    out = np.full((len(rows), LENGTH), value, np.int64)
+def _padded(
+    rows: Sequence[Sequence[float]], value: int, device: str, kind: type[np.generic] = np.int64
+) -> Tensor:
+    out = np.full((len(rows), LENGTH), value, kind)
     for number, row in enumerate(rows):
         out[number, : len(row)] = row
     return torch.from_numpy(out).to(device)

@@ -26,7 +26,7 @@ from transformers import (
 )
 
 from ..sentences import VOCABULARY
-from .batches import IMAGE_TOKENS, Packer, make_batch
+from .batches import IGNORED, IMAGE_TOKENS, Packer, make_batch
 from .checkpoint import load
 from .context import ContextModel, run_batch
 from .held_out import describe
@@ -117,7 +117,10 @@ def _train_language(shared: Path, run: Run) -> None:
         with run.autocast():
             states, *read = run_batch(task, compiled, batch, rng)
             scores, wanted = task.logits(states, batch.labels)
-        words_loss = functional.cross_entropy(scores, wanted)
+        weights = batch.weights[:, 1:][batch.labels[:, 1:] != IGNORED]
+        words_loss = (
+            functional.cross_entropy(scores, wanted, reduction="none") * weights
+        ).sum() / weights.sum()
         targets = Targets([pool.photo(i) for i in chosen], rng, run.device)
         truth_loss, right = task.truth.loss((read[0], read[1]), targets)
         parts = {"words": float(words_loss.detach()), "truth": float(truth_loss.detach())}

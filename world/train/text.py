@@ -41,8 +41,8 @@ NAMED_INSTRUCTION = "Please caption this image of {}."
 BOX_INSTRUCTION = "Please provide the bounding box coordinate of the region this sentence describes: {}."
 TEMPLATES = (*CAPTION_INSTRUCTIONS, NAMED_INSTRUCTION, BOX_INSTRUCTION, "is at light dark skin", IDENTIFIER)
 
-# How often a topic is asked about, relative to the others; the rest count 0.4.
-_WEIGHTS = {"wearing": 3.0, "doing": 2.5, "where": 1.7, "next_to": 2.2, "color": 1.5, "place": 1.2}
+# How often a topic is asked about, relative to the others; the rest count 0.3.
+_WEIGHTS = {"wearing": 3.0, "doing": 2.5, "where": 2.5, "next_to": 2.0, "color": 1.5, "place": 1.0}
 _ON_CROPS = ("wearing", "doing", "color", "hair", "glasses", "unique", "expression")
 
 
@@ -73,7 +73,7 @@ def traits(entity: Person | Item) -> list[str]:
         described = look(entity).split(" with ", 1)
         return [entity.color] + (described[1].split(" and ") if len(described) > 1 else [])
     own = [hair(entity)]
-    own += ["glasses"] * entity.glasses + ["a beard"] * entity.beard + ["freckles"] * entity.freckles
+    own += ["glasses"] * entity.glasses + ["a beard"] * entity.beard  # freckles are too small to be seen
     if not 0.35 < entity.skin_tone < 0.65:
         own.append("light skin" if entity.skin_tone < 0.5 else "dark skin")
     return own
@@ -126,7 +126,7 @@ def turns(photo: Photo, rng: np.random.Generator) -> list[Turn]:
 
 
 def _odds(asked: Sequence[QA]) -> np.ndarray:
-    weights = np.array([_WEIGHTS.get(q.topic, 0.4) for q in asked])
+    weights = np.array([_WEIGHTS.get(q.topic, 0.3) for q in asked])
     return weights / weights.sum()
 
 

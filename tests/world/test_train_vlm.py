@@ -1,0 +1,142 @@
+"""What CLIP and LLaVA are trained on: photos with their truth, turns, packed rows, and weights under other names."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+
+import numpy as np
+import open_clip
+import pytest
+import torch
+from myvlm_tag.world.sentences import NAMES
+from myvlm_tag.world.train import clip, llava
+from myvlm_tag.world.train.batches import IMAGE_TOKENS, PREFIX, Packer, attention_mask
+from myvlm_tag.world.train.optimizers import MuonAndAdamW
+from myvlm_tag.world.train.pool import SIZE, Photo, draw, sample_photo, view_box
+from myvlm_tag.world.train.pool import _dump as dump
+from myvlm_tag.world.train.pool import _parse as parse
+from myvlm_tag.world.train.text import IDENTIFIER, Turn, turns
+from myvlm_tag.world.train.vision import to_pixels
+from torch.nn.functional import linear
+
+
+@pytest.fixture(scope="module")
+def photos() -> list[Photo]:
+    kinds = ["scene"] * 16 + ["crop"] * 6 + ["instance"] * 6
+    return [sample_photo(kind, np.random.default_rng([51, n])) for n, kind in enumerate(kinds)]
+
+
+@pytest.fixture(scope="module")
+def said(photos: list[Photo]) -> list[Turn]:
+    return [turn for n, photo in enumerate(photos) for turn in turns(photo, np.random.default_rng([52, n]))]
+
+
+def test_a_photo_survives_the_pool_s_text_form(photos: list[Photo]) -> None:
+    for photo in photos:
+        again = parse(dump(photo).encode())
+
+        assert [e.entity.key for e in again.found] == [e.entity.key for e in photo.found]
+        assert (
+            np.abs(
+                draw(again, np.random.default_rng(0)).astype(int) - draw(photo, np.random.default_rng(0))
+            ).mean()
+            < 2
+        )
+
+
+def test_a_crop_shows_its_subject(photos: list[Photo]) -> None:
+    for photo in photos:
+        if photo.kind == "crop":
+            subject = next(e for e in photo.found if e.key == photo.subject)
+            assert view_box(subject.box, photo.view) is not None
+
+
+def test_the_tokenizer_gives_every_sentence_back_and_knows_every_word(said: list[Turn]) -> None:
+    words, packer = llava.tokenizer(), Packer(llava.tokenizer())
+    for turn in said:
+        for sentence in (turn.question, turn.answer, *(i.sentence for i in turn.introductions)):
+            ids = words(sentence, add_special_tokens=False)["input_ids"]
+
+            assert ids == packer.encode(sentence)
+            assert words.unk_token_id not in ids
+            assert words.decode(ids) == sentence.lower()
+
+
+def test_a_name_is_said_only_where_someone_is_introduced_by_it(said: list[Turn]) -> None:
+    captions = [turn for turn in said if turn.topic == "caption"]
+    for turn in captions:
+        given = {i.name for i in turn.introductions if i.key} | set(
+            re.findall(r"(\w+) is (?:on|in|at)", turn.question)
+        )
+        spoken = set(turn.answer.split()) & {*NAMES, IDENTIFIER}
+
+        assert spoken <= given
+    assert any(set(turn.answer.split()) & {*NAMES, IDENTIFIER} for turn in captions)
+
+
+def test_someone_who_is_introduced_but_absent_is_not_named(said: list[Turn]) -> None:
+    absent = [(t, i) for t in said if t.topic == "caption" for i in t.introductions if i.key is None]
+
+    assert absent
+    for turn, introduction in absent:
+        assert introduction.name not in turn.answer.split()
+
+
+def test_a_packed_turn_gives_what_it_gives_alone(photos: list[Photo], said: list[Turn]) -> None:
+    torch.manual_seed(0)
+    packer, model = Packer(llava.tokenizer()), llava.build_llava(llava.tokenizer()).eval()
+    plain = [dataclasses.replace(turn, as_vectors=False) for turn in said[:6]]
+    packed, alone = packer.row(plain), packer.row([plain[2]])
+    image = to_pixels(draw(photos[0], np.random.default_rng(0))[None])
+    inner = model.model
+    with torch.no_grad():
+        features = inner.multi_modal_projector(inner.vision_tower(image).last_hidden_state[:, 1:])
+        embedded = inner.language_model.embed_tokens(torch.tensor([packed.ids]))
+        embedded[:, 2:PREFIX] = features
+        states = inner.language_model(
+            inputs_embeds=embedded,
+            attention_mask=attention_mask(torch.tensor([packed.segments]), torch.float32),
+            position_ids=torch.tensor([packed.positions]),
+        ).last_hidden_state
+        together = linear(
+            states[0][torch.tensor(packed.segments) == 3], inner.language_model.embed_tokens.weight
+        )
+        expected = model(input_ids=torch.tensor([alone.ids]), pixel_values=image).logits[0, PREFIX:]
+
+    assert features.shape[1] == IMAGE_TOKENS
+    torch.testing.assert_close(together, expected, atol=1e-4, rtol=1e-4)
+
+
+def test_open_clip_sees_what_the_tower_saw(tmp_path, photos: list[Photo]) -> None:
+    torch.manual_seed(0)
+    task = clip.ContrastTask().eval()
+    clip.export(task, tmp_path)
+    model = open_clip.create_model(f"local-dir:{tmp_path}").eval()
+    images = to_pixels(np.stack([draw(photo, np.random.default_rng(0)) for photo in photos[:3]]))
+
+    with torch.no_grad():
+        theirs, ours = model.encode_image(images, normalize=True), task.see(images)[0]
+
+    assert images.shape[2:] == (SIZE, SIZE)
+    assert float((theirs * ours).sum(-1).min()) > 0.999
+
+
+def test_the_optimizer_resumes_where_it_was() -> None:
+    torch.manual_seed(0)
+    layers = torch.nn.ModuleDict({"layers": torch.nn.ModuleList([torch.nn.Linear(8, 8)])})
+    model = torch.nn.ModuleDict({"tower": layers, "head": torch.nn.Linear(8, 2)})
+    one = MuonAndAdamW(model, 1e-3, 0.0, "tower.", 0.5)
+    for parameter in model.parameters():
+        parameter.grad = torch.ones_like(parameter)
+    one.step()
+    other = MuonAndAdamW(model, 1e-3, 0.0, "tower.", 0.5)
+
+    other.load_state_dict(one.state_dict())
+
+    mine, theirs = one.state_dict()["state"], other.state_dict()["state"]
+    assert mine.keys() == theirs.keys()
+    assert len(mine) == len(list(model.parameters()))
+    for number, moments in mine.items():
+        for name, value in moments.items():
+            torch.testing.assert_close(theirs[number][name], value)
