@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from . import index, memory, plan, throughput
+from . import heads, index, memory, plan, throughput
 from .common import Sizes
 
 BENCHMARKS: dict[str, Callable[[Sizes, Path], None]] = {
@@ -19,6 +19,7 @@ BENCHMARKS: dict[str, Callable[[Sizes, Path], None]] = {
     "clip": throughput.clip_against_a_plain_loop,
     "plan": plan.planning_a_second_run,
     "index": index.search_in_many_vectors,
+    "heads": heads.heads_over_a_library,
     "memory": memory.peak_over_four_times_the_photos,
 }
 

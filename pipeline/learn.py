@@ -36,7 +36,7 @@ from .home import ensure_home
 from .models import load_models
 from .recognise import make_object_head, make_person_head, person_threshold
 from .report import draw_report
-from .subject import Subject, find_subject
+from .subject import Face, Subject, find_subject
 from .written import CAPTIONS, read_captions
 
 MOST_PHOTOS = 5  # more than the paper's four teach little and cost time
@@ -71,8 +71,11 @@ def learn(settings: Settings, request: Request, say: Say = _silent) -> Concept:
     name, kind = clean_name(request.name), _kind(request.kind)
     ensure_home(settings.home)
     models = load_models(settings)
-    vlm = families.choose(models.pack, request.vlm)
+    store, vlm = Concepts(settings.home), families.choose(models.pack, request.vlm)
     folder = locate(vlm, settings.home)
+    taken = store.identifiers(name)
+    if request.identifier.casefold() in (other.casefold() for other in taken):
+        raise UsageProblem(f"another concept is called {request.identifier!r} already", "choose another word")
     given = read_photos(models, request.folder, MOST_PHOTOS, say)
     written = read_captions([photo.path for photo in given.photos], request.captions)
     faces = [] if kind == "object" else find_faces(models, given)
@@ -83,15 +86,10 @@ def learn(settings: Settings, request: Request, say: Say = _silent) -> Concept:
         recognised = make_person_head(models, threshold, subject, faces)
     else:
         recognised = make_object_head(models, settings, given, request.negatives, say)
-    company = {face.photo for face in faces if face is not subject.faces.get(face.photo)}
-    used = _teaching(given, subject, company, set(written))
-    adapter = families.load(
-        vlm, settings.home, fingerprint(folder, settings.home / "models" / "fingerprints.json")
-    )
-    pupils = [Pupil(given.photos[row].image, written.get(given.photos[row].path, ())) for row in used]
-    store = Concepts(settings.home)
-    say(f"learning to speak of it from {len(used)} of the photos")
-    spoken = _speak(adapter, pupils, name, subject, request, store.identifiers(name))
+    used, pupils = _pupils(given, faces, subject, written)
+    say(f"learning to speak of it from {len(used)} photo{'s' if len(used) > 1 else ''}")
+    print_of = fingerprint(folder, settings.home / "models" / "fingerprints.json")
+    spoken = _speak(families.load(vlm, settings.home, print_of), pupils, name, subject, request, taken)
     captions = dict(zip(used, spoken.lessons.captions, strict=True))
     concept = Concept(
         name=name,
@@ -128,6 +126,20 @@ def retrain(settings: Settings, name: str, say: Say = _silent) -> Concept:
         ),
         say,
     )
+
+
+def _pupils(
+    given: Given, faces: Sequence[Face], subject: Subject, written: Mapping[Path, tuple[str, ...]]
+) -> tuple[list[int], list[Pupil]]:
+    """The photos that the embedding is learnt from; of a person those that show their face."""
+    person = subject.kind == "person"
+    used = sorted(subject.faces) if person else list(range(len(given.photos)))
+    company = {face.photo for face in faces if person and face is not subject.faces.get(face.photo)}
+    photos = [given.photos[row] for row in used]
+    return used, [
+        Pupil(photo.image, written.get(photo.path, ()), row in company)
+        for row, photo in zip(used, photos, strict=True)
+    ]
 
 
 def _kind(asked: str | None) -> Kind | None:
@@ -172,16 +184,6 @@ def _speak(
         seconds={"captions": round(prepared, 3), "embedding": round(learnt.seconds, 3)},
     )
     return _Spoken(lessons, learnt.vector, info)
-
-
-def _teaching(given: Given, subject: Subject, company: set[int], written: set[Path]) -> list[int]:
-    """Which photos the embedding is learnt from.
-
-    Of a person those that show them alone, or that were described; if there are none, all that show them.
-    """
-    shown = sorted(subject.faces) if subject.kind == "person" else list(range(len(given.photos)))
-    clear = [row for row in shown if row not in company or given.photos[row].path in written]
-    return clear or shown
 
 
 def _next_version(store: Concepts, name: str) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ..images import Image
 from . import words
@@ -17,16 +17,23 @@ from .base import Adapter, Features
 from .embedding import Lesson
 from .variants import mirror_words, variants
 
+_EVERY = (
+    4  # held out are the caption and every so manieth question; all of them would cost more than the steps
+)
 _TOKENS = 64  # of a caption or an answer; a caption's first two sentences say what there is to say
-_UNNAMED_PHOTO = "a photo of {}"  # where a caption speaks of no such thing
 
 
 @dataclass(frozen=True)
 class Pupil:
-    """A photo to learn from, and what the person wrote about it, if anything."""
+    """A photo to learn from, and what the person wrote about it, if anything.
+
+    In `company` there are others of the concept's kind in the photo, so that only a caption that tells them
+    apart by a word teaches anything: "a man ... and a girl ...".
+    """
 
     image: Image
     captions: tuple[str, ...] = ()
+    company: bool = False
 
 
 @dataclass
@@ -56,8 +63,9 @@ class _View:
     """A photo, or its mirror image: its variants share what is said of it."""
 
     features: list[Features]
-    exam: list[Features]
+    exam: Features  # the variant held out
     plain: str = ""  # the model's own caption
+    word: str = ""  # what it calls the concept there
     captions: tuple[str, ...] = ()
     answers: dict[str, str] = field(default_factory=dict)  # question, with {} for who is asked about
 
@@ -76,33 +84,43 @@ def write_lessons(
     `name` is the concept's; what the person wrote may use it. `taken` are the identifiers of other concepts,
     which a chosen one must not be; `identifier` is the person's own choice.
     """
+    if all(pupil.company for pupil in pupils):
+        pupils = [replace(pupil, company=False) for pupil in pupils]  # better than nothing
     views = [_encode(adapter, pupil.image, plan, number) for number, pupil in enumerate(pupils)]
     everything = [view for pair in views for view in pair]
+    alone = [view for pupil, pair in zip(pupils, views, strict=True) if not pupil.company for view in pair]
     _caption(adapter, everything)
-    class_word = words.class_word([plain.plain for plain, _ in views], person)
+    class_word = words.class_word([view.plain for view in alone], person)
+    for view in everything:
+        # A child is "a girl" in one photo and "a boy" in the next: whoever is there alone is meant.
+        there = words.count(view.plain, class_word) > 0
+        view.word = class_word if there else words.class_word([view.plain], person)
     identifier = identifier or words.choose_identifier(name, person, class_word, taken, adapter.cost)
     for pupil, (plain, mirrored) in zip(pupils, views, strict=True):
-        plain.captions = _targets(adapter, pupil.captions, plain.plain, name, class_word, identifier)
+        plain.captions = _targets(adapter, pupil, pupil.captions, plain, name, identifier)
         own = tuple(mirror_words(caption) for caption in pupil.captions)
-        mirrored.captions = _targets(adapter, own, mirrored.plain, name, class_word, identifier)
+        mirrored.captions = _targets(adapter, pupil, own, mirrored, name, identifier)
     if plan.questions:
-        _answer(adapter, everything, person, class_word, identifier)
-    description = _describe(everything, person, class_word, identifier)
+        _answer(adapter, alone, person, identifier)
+    description = _describe(alone, person, class_word, identifier)
     lessons = Lessons(identifier, class_word, description, [plain.captions for plain, _ in views])
     for pair in views:
-        lessons.groups.append(
-            [lesson for view in pair for f in view.features for lesson in _captions(view, f, identifier)]
-        )
-        asked = [lesson for view in pair for f in view.features for lesson in _answers(view, f, identifier)]
-        lessons.groups += [asked] if asked else []
-        for view in pair:
-            for features in view.exam:
-                lessons.held_out += [
-                    *_captions(view, features, identifier),
-                    *_answers(view, features, identifier),
-                ]
-        lessons.exam += [features for view in pair for features in view.exam]
+        _add(lessons, pair)
     return lessons
+
+
+def _add(lessons: Lessons, pair: tuple[_View, _View]) -> None:
+    """Put the lessons of one photo into groups of its captions and its answers, and some aside."""
+    for kind in (_captions, _answers):
+        group = [
+            lesson for view in pair for one in view.features for lesson in kind(view, one, lessons.identifier)
+        ]
+        lessons.groups += [group] if group else []
+    for view in pair:
+        asked = _answers(view, view.exam, lessons.identifier)
+        first = len(lessons.exam) % _EVERY
+        lessons.held_out += [*_captions(view, view.exam, lessons.identifier)[:1], *asked[first::_EVERY]]
+        lessons.exam += [view.exam] if view.captions else []
 
 
 def _encode(adapter: Adapter, image: Image, plan: Plan, number: int) -> tuple[_View, _View]:
@@ -110,7 +128,7 @@ def _encode(adapter: Adapter, image: Image, plan: Plan, number: int) -> tuple[_V
     made = variants(image, plan.variants, plan.seed + number)
     features = adapter.encode([variant.image for variant in made])
     sides = [[f for f, v in zip(features, made, strict=True) if v.mirrored is side] for side in (False, True)]
-    plain, mirrored = (_View(own[:-1], own[-1:]) for own in sides)
+    plain, mirrored = (_View(own[:-1], own[-1]) for own in sides)
     return plain, mirrored
 
 
@@ -124,35 +142,37 @@ def _caption(adapter: Adapter, views: Sequence[_View]) -> None:
 
 
 def _targets(
-    adapter: Adapter, written: Sequence[str], plain: str, name: str, class_word: str, identifier: str
+    adapter: Adapter, pupil: Pupil, written: Sequence[str], view: _View, name: str, identifier: str
 ) -> tuple[str, ...]:
     """The captions to aim at: the person's, varied, else the model's own; each says the identifier."""
+    if pupil.company and not written and words.count(view.plain, view.word) != 1:
+        return ()
     made: list[str] = []
     for caption in written:
         text = words.swap(caption, {name: identifier})
         if not words.says(text, identifier):
-            text = words.put_identifier(text, class_word, identifier) or f"{identifier}: {text}"
+            text = words.put_identifier(text, view.word, identifier) or f"{identifier}: {text}"
         made += [text, *words.paraphrases(text, adapter.cost)]
     if not made:
         # The model's own words are what it says with ease: they need no variation.
-        made = [words.put_identifier(plain, class_word, identifier) or _UNNAMED_PHOTO.format(identifier)]
+        made = [words.put_identifier(view.plain, view.word, identifier) or identifier]
     return tuple(dict.fromkeys(made))
 
 
-def _answer(adapter: Adapter, views: Sequence[_View], person: bool, class_word: str, identifier: str) -> None:
+def _answer(adapter: Adapter, views: Sequence[_View], person: bool, identifier: str) -> None:
     """Let the plain model answer the paper's questions about "the woman", "the mug"."""
-    called = f"the {class_word or ('person' if person else 'object')}"
     questions = words.PERSON_QUESTIONS if person else words.OBJECT_QUESTIONS
     rows = [(view, question) for view in views for question in questions]
+    called = {id(view): f"the {view.word or ('person' if person else 'object')}" for view in views}
     said = adapter.generate(
         [view.features[0] for view, _ in rows],
         [[]] * len(rows),
-        [question.format(called) for _, question in rows],
+        [question.format(called[id(view)]) for view, question in rows],
         _TOKENS,
     )
     for (view, question), answer in zip(rows, said, strict=True):
         if answer:
-            view.answers[question] = words.put_identifier(answer, class_word, identifier) or answer
+            view.answers[question] = words.put_identifier(answer, view.word, identifier) or answer
 
 
 def _describe(views: Sequence[_View], person: bool, class_word: str, identifier: str) -> str:
@@ -169,7 +189,7 @@ def _describe(views: Sequence[_View], person: bool, class_word: str, identifier:
 def _captions(view: _View, features: Features, identifier: str) -> list[Lesson]:
     """The caption, asked for with the identifier as in the paper, and without, as tell asks."""
     prompts = (words.CAPTION, words.NAMED_CAPTION.format(identifier))
-    return [Lesson(features, prompt, view.captions) for prompt in prompts]
+    return [Lesson(features, prompt, view.captions) for prompt in prompts if view.captions]
 
 
 def _answers(view: _View, features: Features, identifier: str) -> list[Lesson]:

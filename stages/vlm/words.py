@@ -104,6 +104,12 @@ def put_identifier(caption: str, word: str, identifier: str) -> str | None:
     return text if found else None
 
 
+def count(caption: str, word: str) -> int:
+    """How many things of that class the caption speaks of: "a man and a man" are two men."""
+    head = word.lower().split()[-1] if word else ""
+    return sum(_head(phrase) == head for _, phrase in _PHRASE.findall(caption))
+
+
 def swap(text: str, words: Mapping[str, str]) -> str:
     """Put words for other words, whole words only, in any case: identifiers for names, or names for them."""
     if not words:

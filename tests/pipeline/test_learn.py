@@ -106,6 +106,8 @@ def test_what_the_person_wrote_is_learnt_and_kept(sample, settings, tmp_path):
 def test_two_concepts_have_two_identifiers(sample, settings):
     made = [learn(settings, _request(name, _folder(sample, name))) for name in sample.people[:2]]
     assert len({concept.identifier for concept in made}) == 2
+    with pytest.raises(UsageProblem, match="another concept is called"):
+        learn(settings, _request("third", _folder(sample, sample.people[2]), identifier=made[0].identifier))
 
 
 @pytest.mark.parametrize(

@@ -46,6 +46,24 @@ def test_held_out_variants_are_in_no_group(lessons):
     assert held_out == {id(features) for features in lessons.exam} and not held_out & seen
 
 
+def test_in_company_a_caption_teaches_only_what_it_tells_apart(adapter, photos):
+    written = ("Mom and a man in the park",)
+    pupils = [Pupil(photos[0]), Pupil(photos[1], written, company=True), Pupil(photos[2], company=True)]
+    lessons = write_lessons(adapter, pupils, "Mom", True, [], Plan(variants=4), "Anna")
+    assert lessons.captions[1][0] == "Anna and a man in the park"
+    assert lessons.captions[2] == ()  # a random model's words tell nobody apart
+    asked = [group for group in lessons.groups if group[0].prompt.startswith("What is")]
+    assert len(asked) == 1  # of the first photo alone
+    assert len(lessons.exam) == 4
+
+
+def test_photos_in_company_are_used_where_there_are_no_others(adapter, photos):
+    lessons = write_lessons(
+        adapter, [Pupil(photos[0], company=True)], "Mom", True, [], Plan(variants=4), "Anna"
+    )
+    assert lessons.groups and says(lessons.captions[0][0], "Anna")
+
+
 def test_without_questions_there_are_captions_alone(adapter, photos):
     lessons = write_lessons(adapter, [Pupil(photos[0])], "mug", False, [], Plan(variants=4, questions=False))
     assert len(lessons.groups) == 1
