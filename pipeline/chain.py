@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
-from ..schemas.errors import NotVisible
+from ..schemas.errors import MyvlmTagError, NotVisible
 from ..schemas.paths import from_text
 from ..stages.base import Stage
 from .cluster import keep_private
@@ -31,18 +31,23 @@ class Chain:
     """
 
     def __init__(self, stages: Sequence[Stage], roots: Sequence[str], last: bool = True) -> None:
-        """Check the node, load the models. Raises NotVisible, naming node and folder, or a stage's error."""
+        """Check the node, load the models. A named error waits for the first call: Ray flattens it here."""
         keep_private()
-        for root in roots:
-            _check_visible(root)
         self.stages = stages
         self.last = last
-        for stage in stages:
-            stage.prepare_node()
-            stage.setup()
+        self.problem: MyvlmTagError | None = None
+        try:
+            for root in roots:
+                _check_visible(root)
+            for stage in stages:
+                stage.prepare_node()
+                stage.setup()
+        except MyvlmTagError as problem:
+            self.problem = problem
 
     def __call__(self, table: pa.Table) -> pa.Table:
-        """Run every stage; add what they took to `seconds`."""
+        """Run every stage; add what they took to `seconds`. Raises what setting up met."""
+        self.ready()
         spent = []
         for stage in self.stages:
             started = time.perf_counter()
@@ -57,9 +62,10 @@ class Chain:
         table = table.append_column(NODE, pa.array([socket.gethostname()] * table.num_rows, NODE.type))
         return table.drop_columns([name for name in PICTURE if name in table.column_names])
 
-    def ready(self) -> bool:
-        """Return at once; an answer says that setting up worked."""
-        return True
+    def ready(self) -> None:
+        """Raise NotVisible, naming node and folder, or the named error of a stage, if setting up failed."""
+        if self.problem:
+            raise self.problem
 
 
 def _check_visible(root: str) -> None:

@@ -84,7 +84,7 @@ def test_a_full_disk_in_mid_run_is_one_error_and_the_next_run_does_the_rest(
 
 def test_a_worker_that_cannot_see_the_photos_says_so_by_name(tmp_path: Path) -> None:
     with pytest.raises(NotVisible) as caught:
-        Chain([], [str(tmp_path / "not mounted here")])
+        Chain([], [str(tmp_path / "not mounted here")]).ready()
     assert os.uname().nodename in str(caught.value)
     assert "not mounted here" in str(caught.value)
 
