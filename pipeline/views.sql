@@ -20,6 +20,16 @@ SELECT stage, photo_id, made_by, max(run_id) AS run_id, arg_max(items, run_id) A
 FROM read_parquet('{segments}/*/features.parquet', union_by_name = true)
 GROUP BY ALL;
 
+CREATE OR REPLACE VIEW all_detections AS
+FROM read_parquet('{segments}/*/detections.parquet', union_by_name = true);
+
+-- One row per photo and concept; `hit` says whether it is in the photo.
+CREATE OR REPLACE VIEW detections AS
+SELECT detection.*
+FROM (FROM all_detections
+      QUALIFY row_number() OVER (PARTITION BY photo_id, concept ORDER BY run_id DESC) = 1) AS detection
+SEMI JOIN files USING (photo_id);
+
 CREATE OR REPLACE VIEW all_failures AS
 FROM read_parquet('{segments}/*/failures.parquet', union_by_name = true);
 
