@@ -33,11 +33,14 @@ class Recipe:
 
     The paper starts anywhere, with AdamW's rate at 1.0: the first step is many times as long as the vector,
     and the vector's growth then makes steps short (`PAPER`). Starting from the words that describe the
-    concept, at a rate in proportion to the vector, gets further in fewer steps.
+    concept, at a rate in proportion to the vector, gets further in fewer steps. Measured with the pocket LLaVA,
+    four people never seen, 16 photos of each alone and 16 with another, the instruction without the name: it
+    is said in 100 / 100 % (the paper's: 98 / 47 %), clothes and activity stay as right as the plain model's.
+    Twice the rate and steps: 100 / 73 %; eight times the attention weight: 100 / 33 %.
     """
 
-    steps: int = 60
-    rate: float = 0.3  # of AdamW, constant; the length of a step where the start is "words"
+    steps: int = 30
+    rate: float = 0.15  # of AdamW, constant; the length of a step where the start is "words"
     clip: float = 0.05  # largest norm of the gradient
     attention: float = 0.25  # weight of the attention regulariser
     check_every: int = 10  # steps between looks at the held-out lessons
