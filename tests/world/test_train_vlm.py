@@ -1,4 +1,4 @@
-"""What CLIP and LLaVA are trained on: photos with their truth, turns, packed rows, weights under other names."""
+"""What CLIP and LLaVA learn from: photos with their truth, turns, packed rows, weights under other names."""
 
 from __future__ import annotations
 
