@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from pathlib import Path
 
 import numpy as np
 import open_clip
@@ -108,7 +109,7 @@ def test_a_packed_turn_gives_what_it_gives_alone(photos: list[Photo], said: list
     torch.testing.assert_close(together, expected, atol=1e-4, rtol=1e-4)
 
 
-def test_open_clip_sees_what_the_tower_saw(tmp_path, photos: list[Photo]) -> None:
+def test_open_clip_sees_what_the_tower_saw(tmp_path: Path, photos: list[Photo]) -> None:
     torch.manual_seed(0)
     task = clip.ContrastTask().eval()
     clip.export(task, tmp_path)
