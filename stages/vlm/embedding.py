@@ -33,10 +33,10 @@ class Recipe:
 
     The paper starts anywhere, with AdamW's rate at 1.0: the first step is many times as long as the vector,
     and the vector's growth then makes steps short (`PAPER`). Starting from the words that describe the
-    concept, at a rate in proportion to the vector, gets further in fewer steps. Measured with the pocket LLaVA,
-    four people never seen, 16 photos of each alone and 16 with another, the instruction without the name: it
-    is said in 100 / 100 % (the paper's: 98 / 47 %), clothes and activity stay as right as the plain model's.
-    Twice the rate and steps: 100 / 73 %; eight times the attention weight: 100 / 33 %.
+    concept, at a rate in proportion to the vector, gets further in fewer steps. With the pocket LLaVA, four
+    people never seen, 16 photos of each alone and 16 with another, and no name in the instruction: named in
+    100 / 100 %, by the paper's recipe in 98 / 47 %, with twice the rate and steps in 100 / 73 %, with 8 times
+    the attention weight in 100 / 33 %; clothes and activity as right as the plain model's.
     """
 
     steps: int = 30

@@ -64,7 +64,7 @@ def test_photos_of_a_thing_become_a_linear_head(sample, settings):
     concept = learn(settings, _request(name, _folder(sample, name)), told.append)
     assert concept.kind == "object" and any(line.startswith("object: ") for line in told)
     assert concept.head.negatives == 150 and concept.check.negatives == 150
-    assert concept.check.rejected > 120
+    assert concept.check.found >= 4 and concept.check.rejected > 100
     assert Concepts(settings.home).load(name).head.weight.ndim == 1
 
 
