@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -114,8 +115,10 @@ def stage_of(models: Models, kind: type[Stage]) -> Stage:
 
 def _run(models: Models, kind: type[Stage], table: pa.Table) -> pa.Table:
     stage = stage_of(models, kind)
-    stage.setup()
-    return stage(table)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # insightface speaks to its own authors
+        stage.setup()
+        return stage(table)
 
 
 def _listed(folder: Path) -> Sequence[Path]:

@@ -26,6 +26,7 @@ from transformers import (
     LlavaNextForConditionalGeneration,
 )
 from transformers.models.llava_next.modeling_llava_next import image_size_to_num_patches
+from transformers.utils import logging as transformers_logging
 
 from ...schemas.errors import ModelDamaged, ModelMissing
 from ...schemas.paths import to_text
@@ -227,6 +228,7 @@ def _load(folder: Path, device: str) -> tuple[Any, Any]:
         raise ModelMissing(
             f"there is no LLaVA (config.json, *.safetensors) in {to_text(folder)}", "myvlm-tag models pull"
         )
+    transformers_logging.disable_progress_bar()
     try:
         config = AutoConfig.from_pretrained(folder, local_files_only=True)
         kind = _CLASSES[config.model_type]
