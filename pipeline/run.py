@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -93,14 +94,14 @@ def run(roots: Sequence[Path], settings: Settings, progress: Progress) -> Summar
     Raises named errors (schemas/errors.py); whatever was committed until then stays.
     """
     ensure_home(settings.home)
-    with locked(settings.home, command_line()), _terminable():
+    with locked(settings.home, command_line()), _terminable() as stop:
         catalog = Catalog(settings.catalog)
         catalog.prepare()
         names = [to_text(os.path.abspath(root)) for root in roots]
         started = time.monotonic()
         summary = Summary(new_ulid(after=plan.latest_run(catalog)), names, settings.models)
         try:
-            _Run(catalog, settings, progress, summary).all()
+            _Run(catalog, settings, progress, summary, stop).all()
             summary.ended = "complete"
         except KeyboardInterrupt:
             raise Interrupted(
@@ -128,11 +129,19 @@ def compact(settings: Settings) -> int:
 class _Run:
     """The steps of one run over one catalog."""
 
-    def __init__(self, catalog: Catalog, settings: Settings, progress: Progress, summary: Summary) -> None:
+    def __init__(
+        self,
+        catalog: Catalog,
+        settings: Settings,
+        progress: Progress,
+        summary: Summary,
+        stop: threading.Event,
+    ) -> None:
         self.catalog = catalog
         self.settings = settings
         self.progress = progress
         self.summary = summary
+        self.stop = stop
 
     def all(self) -> None:
         models = load_models(self.settings)
@@ -193,6 +202,8 @@ class _Run:
                             self.summary.seconds_until_first = round(time.monotonic() - started, 3)
                         self._keep(batch, stages, lacking, models.wanted, writer)
                         step.advance(batch.num_rows, self._shares())
+                        if self.stop.is_set():
+                            raise KeyboardInterrupt
                 finally:
                     writer.commit()
 
@@ -267,13 +278,23 @@ def _with_run(rows: pa.Table, run_id: str) -> pa.Table:
 
 
 @contextmanager
-def _terminable() -> Iterator[None]:
-    """Take SIGTERM (a service manager's stop) like Ctrl-C: finish the commit under way, keep what is done."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+def _terminable() -> Iterator[threading.Event]:
+    """Take SIGTERM (a service manager's stop) like Ctrl-C: finish the commit under way, keep what is done.
+
+    The event stays set: an interrupt that a library's callback swallowed is raised again at the next batch.
+    """
+    stop = threading.Event()
+
+    def interrupt(*_: object) -> None:
+        stop.set()
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield
+        yield stop
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _record(home: Path, summary: Summary) -> None:
