@@ -135,13 +135,13 @@ class Person:
         Categories are one-hot (-1 / 1); what a style hides (the hair colour of a bald head) is 0.
         """
         parts = [
-            _one_hot(self.age, AGES),
-            _one_hot(self.sex, ("male", "female")),
-            _one_hot(self.hair_color, tuple(HAIR_COLORS)) * (0.0 if self.hair_style == "bald" else 1.0),
-            _one_hot(self.hair_style, ("short", "curly", "spiky", "long", "bald", "bun", "bob", "ponytail")),
-            _one_hot(self.beard_style, BEARDS),
-            _one_hot(self.glasses_style, GLASSES),
-            _one_hot(str(self.eye_color), tuple(str(i) for i in range(len(EYE_COLORS)))),
+            one_hot(self.age, AGES),
+            one_hot(self.sex, ("male", "female")),
+            one_hot(self.hair_color, tuple(HAIR_COLORS)) * (0.0 if self.hair_style == "bald" else 1.0),
+            one_hot(self.hair_style, ("short", "curly", "spiky", "long", "bald", "bun", "bob", "ponytail")),
+            one_hot(self.beard_style, BEARDS),
+            one_hot(self.glasses_style, GLASSES),
+            one_hot(str(self.eye_color), tuple(str(i) for i in range(len(EYE_COLORS)))),
             np.array([1.0 if self.freckled else -1.0, self.skin_tone * 2 - 1]),
             np.array([getattr(self, name) for name in _CONTINUOUS if name not in _UNSEEN]),
         ]
@@ -198,5 +198,6 @@ def _hair_odds(age: str) -> list[float]:
     return [0.28, 0.28, 0.24, 0.2, 0.0]
 
 
-def _one_hot(value: str, values: tuple[str, ...]) -> NDArray[np.float64]:
+def one_hot(value: str, values: tuple[str, ...]) -> NDArray[np.float64]:
+    """A vector with 1 where `value` stands among `values` and -1 elsewhere."""
     return np.array([1.0 if v == value else -1.0 for v in values])

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from .identity import one_hot
 from .paint import Color
 
 COLORS: dict[str, Color] = {
@@ -77,11 +78,11 @@ class Item:
         colors = (*COLORS, "gray")
         plain = self.pattern == "plain"
         parts = [
-            _one_hot(self.category, PETS + THINGS),
-            _one_hot(self.color, colors),
-            _one_hot(self.second_color, colors) * (0.0 if plain else 1.0),
-            _one_hot(self.pattern, tuple(dict.fromkeys(PATTERNS + COAT_PATTERNS))),
-            _one_hot(self.accessory_color, tuple(COLORS)),
+            one_hot(self.category, PETS + THINGS),
+            one_hot(self.color, colors),
+            one_hot(self.second_color, colors) * (0.0 if plain else 1.0),
+            one_hot(self.pattern, tuple(dict.fromkeys(PATTERNS + COAT_PATTERNS))),
+            one_hot(self.accessory_color, tuple(COLORS)),
             np.array([0.0 if plain else self.pattern_scale, self.tint, *self.shape]),
         ]
         return np.concatenate(parts).astype(np.float32)
@@ -115,7 +116,3 @@ def sample_lookalike(item: Item, rng: np.random.Generator) -> Item:
             continue
         if (other.pattern, other.second_color) != (item.pattern, item.second_color):
             return other
-
-
-def _one_hot(value: str, values: tuple[str, ...]) -> NDArray[np.float64]:
-    return np.array([1.0 if v == value else -1.0 for v in values])
