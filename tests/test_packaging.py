@@ -11,7 +11,7 @@ import pytest
 
 from .conftest import ROOT
 
-ROOMS = ("pipeline", "stages", "schemas", "world")
+ROOMS = ("commands", "pipeline", "stages", "schemas", "world")
 SOURCE = {*ROOMS, "cli.py", "__init__.py", "py.typed", "pyproject.toml", "README.md"}
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 

@@ -1,0 +1,92 @@
+"""`learn` and `concepts list|show|rename|retrain|forget`: the commands about people, pets and things."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ..schemas.concept import REPORT
+from .options import Home, Json, ModelsOption, Verbose, settings_from
+from .printing import print_answer, print_record, say
+
+if TYPE_CHECKING:
+    from ..schemas.concept import Concept
+
+app = typer.Typer(
+    help="List, show, rename, learn again and forget concepts.", no_args_is_help=True, rich_markup_mode=None
+)
+
+
+def learn(
+    folder: Annotated[Path, typer.Argument(help="A folder with one to five photos of it.")],
+    concept: Annotated[str, typer.Option(help="What you call the person, pet or thing.")],
+    kind: Annotated[str | None, typer.Option(help="person or object (default: what the photos say).")] = None,
+    identifier: Annotated[str, typer.Option(help="The word the model is to say for it.")] = "",
+    captions: Annotated[
+        Path | None, typer.Option(help='Captions, {"1.jpg": ["Anna on a bench"]} (default: captions.json).')
+    ] = None,
+    negatives: Annotated[Path | None, typer.Option(help="Photos of other things like it.")] = None,
+    vlm: Annotated[str, typer.Option(help="The model that is to speak of it (default: the pack's).")] = "",
+    home: Home = None,
+    models: ModelsOption = None,
+    as_json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Learn a person, a pet or a thing from a few photos."""
+    from ..pipeline.learn import Request
+    from ..pipeline.learn import learn as learn_concept
+
+    request = Request(concept, folder, kind, identifier, captions, negatives, vlm)
+    _print_concept(learn_concept(settings_from(home=home, models=models), request, say), home, as_json)
+
+
+@app.command("list")
+def concepts_list(home: Home = None, as_json: Json = False) -> None:
+    """Show all concepts, a line each."""
+    from ..pipeline.concepts import list_concepts
+
+    print_answer(list_concepts(settings_from(home=home).home), as_json)
+
+
+@app.command("show")
+def concepts_show(name: str, home: Home = None, as_json: Json = False) -> None:
+    """Show what was learnt of a concept, from which photos, and how sure it is."""
+    from ..pipeline.concepts import Concepts
+
+    _print_concept(Concepts(settings_from(home=home).home).find(name), home, as_json)
+
+
+@app.command("rename")
+def concepts_rename(name: str, to: str, home: Home = None) -> None:
+    """Give a concept another name. Nothing is learnt anew."""
+    from ..pipeline.concepts import rename
+
+    rename(settings_from(home=home), name, to)
+
+
+@app.command("retrain")
+def concepts_retrain(
+    name: str, home: Home = None, models: ModelsOption = None, as_json: Json = False, verbose: Verbose = False
+) -> None:
+    """Learn a concept anew from the photos that were kept with it: a new version."""
+    from ..pipeline.learn import retrain
+
+    _print_concept(retrain(settings_from(home=home, models=models), name, say), home, as_json)
+
+
+@app.command("forget")
+def concepts_forget(name: str, home: Home = None) -> None:
+    """Remove a concept and everything that was derived from it."""
+    from ..pipeline.concepts import forget
+
+    forget(settings_from(home=home), name)
+
+
+def _print_concept(concept: Concept, home: Path | None, as_json: bool) -> None:
+    from ..pipeline.concepts import Concepts, describe
+
+    report = Concepts(settings_from(home=home).home).path(concept.name) / REPORT
+    print_record(asdict(concept), as_json, lambda: [*describe(concept), f"picture: {report}"])

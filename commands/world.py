@@ -1,0 +1,26 @@
+"""`sample`: the commands that draw on the sample world."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .options import Verbose
+
+
+def sample(
+    out: Annotated[Path, typer.Argument(help="Folder to write; it is made.")],
+    photos: Annotated[int, typer.Option(help="How many photos.")] = 200,
+    seed: Annotated[int, typer.Option(help="Another seed, other people and photos.")] = 1,
+    hostile: Annotated[bool, typer.Option("--hostile", help="Add files that break photo software.")] = False,
+    verbose: Verbose = False,
+) -> None:
+    """Write a rendered sample library with its truth, to try everything on."""
+    from ..pipeline.progress import Progress
+    from ..world.sample import write_sample
+
+    with Progress().step("sample", photos) as step:
+        write_sample(out, photos, seed, hostile, lambda done, total: step.move_to(done, total))
+    print(out / "library")
