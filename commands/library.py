@@ -69,7 +69,7 @@ def failures(home: Home = None, as_json: Json = False, verbose: Verbose = False)
 
 def sql(
     query: Annotated[
-        str, typer.Argument(help="One SELECT over photos, files, faces, clip, detections, failures.")
+        str, typer.Argument(help="One SELECT over photos, captions, answers, boxes, detections, ...")
     ],
     home: Home = None,
     as_json: Json = False,

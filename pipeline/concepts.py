@@ -18,7 +18,6 @@ from typing import TypeAlias
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
@@ -30,6 +29,7 @@ from ..schemas.paths import to_text
 from ..schemas.settings import Settings
 from ..stages.heads.linear import LinearHead
 from ..stages.heads.person import PersonHead
+from . import concept_rows
 from .catalog import Catalog
 from .home import command_line, disk_error, locked
 from .views import Answer
@@ -179,15 +179,9 @@ def rename(settings: Settings, name: str, to: str) -> Concept:
     store = Concepts(settings.home)
     old = store.find(name)
     with _catalog(settings) as catalog:
-        renamed = store.rename(name, to)
-
-        def change(rows: pa.Table) -> pa.Table:
-            names = pc.if_else(pc.equal(rows["concept"], old.name), renamed.name, rows["concept"])
-            at = rows.column_names.index("concept")
-            return rows.set_column(at, rows.schema.field(at), names)
-
-        _change_rows(catalog, change)
-    return renamed
+        new = store.rename(name, to)
+        _change_rows(catalog, lambda rows: concept_rows.renamed(rows, old, new))
+    return new
 
 
 def forget(settings: Settings, name: str) -> Concept:
@@ -195,15 +189,14 @@ def forget(settings: Settings, name: str) -> Concept:
     store = Concepts(settings.home)
     concept = store.find(name)
     with _catalog(settings) as catalog:
-        _change_rows(catalog, lambda rows: rows.filter(pc.not_equal(rows["concept"], concept.name)))
+        _change_rows(catalog, lambda rows: concept_rows.without(rows, concept.name))
         return store.forget(name)
 
 
 def _change_rows(catalog: Catalog, change: Callable[[pa.Table], pa.Table]) -> None:
-    """Change the rows of every table that speaks of concepts."""
     if catalog.exists:
         catalog.prepare()
-        catalog.rewrite(lambda table, rows: change(rows) if "concept" in rows.column_names else rows)
+        catalog.rewrite(lambda _, rows: change(rows))
 
 
 @contextmanager

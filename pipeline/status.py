@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from ..schemas.errors import MyvlmTagError
 from ..schemas.paths import from_text, to_text
 from ..schemas.settings import Settings, config_path
+from ..schemas.tables import TABLES
 from ..stages.scan import walk
 from . import plan
 from .catalog import Catalog
@@ -163,7 +164,7 @@ def _catalog_state(catalog: Catalog, problems: list[str]) -> str:
     if not catalog.exists:
         return "none yet"
     try:
-        for name in ("photos", "files", "faces", "clip", "features", "failures"):
+        for name in TABLES:
             catalog.read(name, columns=["run_id"])
     except MyvlmTagError as error:
         problems.append(str(error))

@@ -30,6 +30,49 @@ FROM (FROM all_detections
       QUALIFY row_number() OVER (PARTITION BY photo_id, concept ORDER BY run_id DESC) = 1) AS detection
 SEMI JOIN files USING (photo_id);
 
+-- Who is in which photo, by which version of the concept.
+CREATE OR REPLACE VIEW hits AS
+SELECT photo_id, concept, face, made_by AS version
+FROM detections
+WHERE hit;
+
+CREATE OR REPLACE VIEW all_captions AS
+FROM read_parquet('{segments}/*/captions.parquet', union_by_name = true);
+
+-- One row per photo that was told, as long as all whom its caption speaks of are still found in it.
+CREATE OR REPLACE VIEW captions AS
+SELECT photo_id, caption, concepts, prompt, made_by, settings, versions, run_id
+FROM all_captions
+JOIN (SELECT photo_id, list(version) AS found FROM hits GROUP BY photo_id) USING (photo_id)
+WHERE list_has_all(found, versions)
+QUALIFY row_number() OVER (PARTITION BY photo_id ORDER BY run_id DESC) = 1;
+
+CREATE OR REPLACE VIEW all_answers AS
+FROM read_parquet('{segments}/*/answers.parquet', union_by_name = true);
+
+-- One row per photo, concept and topic, as long as the concept is still found in the photo.
+CREATE OR REPLACE VIEW answers AS
+SELECT photo_id, concept, topic, replace(question, '{}', concept) AS question, answer, prompt, told.made_by,
+       settings, run_id
+FROM all_answers AS told SEMI JOIN hits
+  ON hits.photo_id = told.photo_id AND hits.concept = told.concept
+ AND hits.version = told.versions[list_position(told.concepts, told.concept)]
+QUALIFY row_number() OVER (PARTITION BY photo_id, concept, topic ORDER BY run_id DESC) = 1;
+
+CREATE OR REPLACE VIEW all_boxes AS
+FROM read_parquet('{segments}/*/boxes.parquet', union_by_name = true);
+
+-- One row per photo and concept that the model could point at, as long as it is still found in the photo.
+CREATE OR REPLACE VIEW boxes AS
+FROM (
+    SELECT photo_id, concept, x0, y0, x1, y1, prompt, told.made_by, settings, run_id
+    FROM all_boxes AS told SEMI JOIN hits
+      ON hits.photo_id = told.photo_id AND hits.concept = told.concept
+     AND hits.version = told.versions[list_position(told.concepts, told.concept)]
+    QUALIFY row_number() OVER (PARTITION BY photo_id, concept ORDER BY run_id DESC) = 1
+)
+WHERE x0 IS NOT NULL;
+
 CREATE OR REPLACE VIEW all_failures AS
 FROM read_parquet('{segments}/*/failures.parquet', union_by_name = true);
 
@@ -37,13 +80,19 @@ CREATE OR REPLACE VIEW latest_failures AS
 FROM all_failures
 QUALIFY row_number() OVER (PARTITION BY coalesce(photo_id, path) ORDER BY run_id DESC) = 1;
 
--- One row per file that is there and has no place in `photos`, and why.
+-- The stages that each photo went through without failing.
+CREATE OR REPLACE VIEW finished AS
+SELECT photo_id, stage, run_id FROM features
+UNION ALL
+SELECT photo_id, 'tell', run_id FROM all_captions;
+
+-- One row per file that is there and could not be done, and why.
 CREATE OR REPLACE VIEW failures AS
 SELECT files.path, photo_id, failure.stage, failure.kind, failure.reason, failure.made_by, failure.run_id
 FROM latest_failures AS failure JOIN files USING (photo_id)
-WHERE NOT EXISTS (FROM features
-                  WHERE features.photo_id = failure.photo_id AND features.run_id >= failure.run_id
-                    AND failure.stage IN (features.stage, 'worker'))
+WHERE NOT EXISTS (FROM finished
+                  WHERE finished.photo_id = failure.photo_id AND finished.run_id >= failure.run_id
+                    AND failure.stage IN (finished.stage, 'worker'))
 UNION ALL
 SELECT files.path, NULL, failure.stage, failure.kind, failure.reason, failure.made_by, failure.run_id
 FROM latest_failures AS failure JOIN current_files AS files USING (path)

@@ -122,6 +122,60 @@ DETECTIONS = pa.schema(
     ]
 )
 
+#: What every row of a telling says of it: who was spoken of, by which words, and how they were asked for. The
+#: three lists run in parallel, by the concepts' names.
+_TOLD: list[pa.Field] = [
+    pa.field("concepts", pa.list_(pa.string())),  # all that were found in the photo and spoken of together
+    pa.field("identifiers", pa.list_(pa.string())),  # the word that the model says for each
+    pa.field("versions", pa.list_(pa.string())),  # `made_by` of each one's row in detections
+    pa.field("settings", pa.string()),  # identity of instruction, questions and way of asking
+    *_MADE,  # the vision-language model
+]
+
+#: One row per photo that was told. Key: photo_id. A photo is told again when its concepts, one of their
+#: versions, the model or the settings change.
+CAPTIONS = pa.schema(
+    [
+        pa.field("photo_id", pa.string(), nullable=False),
+        pa.field("caption", pa.string()),  # with the names
+        pa.field("prompt", pa.string()),  # as the model saw it
+        pa.field("said", pa.string()),  # as the model said it, with the identifiers
+        *_TOLD,
+    ]
+)
+
+#: One row per photo, concept and question. Key: photo_id, concept, topic.
+ANSWERS = pa.schema(
+    [
+        pa.field("photo_id", pa.string(), nullable=False),
+        pa.field("concept", pa.string(), nullable=False),  # whom or what the question is about
+        pa.field(
+            "topic", pa.string(), nullable=False
+        ),  # the question's name in the settings: wearing, doing, ...
+        pa.field("question", pa.string()),  # with {} for the name
+        pa.field("answer", pa.string()),  # with the names
+        pa.field("prompt", pa.string()),
+        pa.field("said", pa.string()),
+        *_TOLD,
+    ]
+)
+
+#: One row per photo and concept: where the model points. Key: photo_id, concept. The corners are null when
+#: what it said is no box.
+BOXES = pa.schema(
+    [
+        pa.field("photo_id", pa.string(), nullable=False),
+        pa.field("concept", pa.string(), nullable=False),
+        pa.field("x0", pa.float32()),
+        pa.field("y0", pa.float32()),
+        pa.field("x1", pa.float32()),
+        pa.field("y1", pa.float32()),
+        pa.field("prompt", pa.string()),
+        pa.field("said", pa.string()),
+        *_TOLD,
+    ]
+)
+
 #: One row per photo that could not be done. Key: photo_id, or path for a file that could not even be read.
 #: Tried again only when the file changed (another photo_id, size or mtime) or `made_by` did.
 FAILURES = pa.schema(
@@ -144,5 +198,8 @@ TABLES: dict[str, pa.Schema] = {
     "clip": CLIP,
     "features": FEATURES,
     "detections": DETECTIONS,
+    "captions": CAPTIONS,
+    "answers": ANSWERS,
+    "boxes": BOXES,
     "failures": FAILURES,
 }
