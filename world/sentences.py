@@ -90,6 +90,10 @@ ITEM_QUESTIONS = {
 PLACE_QUESTIONS = ("What place is this?", "Where was this photo taken?")
 
 
+Part = tuple[str, str | None]
+"""A piece of a sentence, and the key of the entity it speaks of."""
+
+
 @dataclass(frozen=True)
 class QA:
     """One question with its true answer; `key` is the entity asked about, None for the photo as a whole."""
@@ -143,6 +147,17 @@ def caption(
     `names` maps entity keys to what they are called instead of being described; `detailed` describes the
     looks of the unnamed in full; `found` is the scene's truth where the caller has it already.
     """
+    return "".join(text for text, _ in caption_parts(scene, names, detailed=detailed, found=found))
+
+
+def caption_parts(
+    scene: Scene,
+    names: Mapping[str, str] | None = None,
+    *,
+    detailed: bool = False,
+    found: Sequence[EntityTruth] | None = None,
+) -> list[Part]:
+    """The caption in pieces: each text with the key of the entity it speaks of, None for what joins them."""
     names = names or {}
     main = sorted(_main(scene, found), key=lambda t: t.box[0] + t.box[2])
     describe = look if detailed else phrase
@@ -150,17 +165,22 @@ def caption(
     def who(entity: Person | Item) -> str:
         return names.get(entity.key) or describe(entity)
 
-    people = []
+    people: list[list[Part]] = []
     for entry in main:
         if isinstance(entry.entity, Person):
             carries = scene.actor(entry.key).carries
-            doing = f"{entry.doing.split()[0]} {who(scene.actor(carries).entity)}" if carries else entry.doing
-            people.append(f"{who(entry.entity)} wearing {_clothes(entry)} {doing}")
-    loose = [
-        who(t.entity) for t in main if isinstance(t.entity, Item) and scene.actor(t.key).carried_by is None
+            doing = f"{entry.doing.split()[0]} " if carries else entry.doing
+            people.append([(f"{who(entry.entity)} wearing {_clothes(entry)} {doing}", entry.key)])
+            if carries:
+                people[-1].append((who(scene.actor(carries).entity), carries))
+    loose: list[list[Part]] = [
+        [(who(t.entity), t.key)]
+        for t in main
+        if isinstance(t.entity, Item) and scene.actor(t.key).carried_by is None
     ]
-    parts = [_and(people), _and(loose)]
-    return " with ".join(p for p in parts if p) + f" {PLACE_PHRASES[scene.place]}"
+    between: list[Part] = [(" with ", None)] if people and loose else []
+    place: Part = (f" {PLACE_PHRASES[scene.place]}", None)
+    return [*_joined(people), *between, *_joined(loose), place]
 
 
 def questions(
@@ -290,9 +310,17 @@ def _uniques(person: Person) -> list[str]:
 
 
 def _and(parts: Sequence[str]) -> str:
-    if len(parts) < 3:
-        return " and ".join(parts)
-    return f"{', '.join(parts[:-1])} and {parts[-1]}"
+    return "".join(text for text, _ in _joined([[(part, None)] for part in parts]))
+
+
+def _joined(groups: Sequence[Sequence[Part]]) -> list[Part]:
+    """Groups one after the other with "," and "and" between them."""
+    joined: list[Part] = []
+    for number, group in enumerate(groups):
+        if number:
+            joined.append((" and " if number == len(groups) - 1 else ", ", None))
+        joined += group
+    return joined
 
 
 def _all_text() -> Iterator[str]:

@@ -11,6 +11,7 @@ from myvlm_tag.world.sentences import (
     PLACE_PHRASES,
     VOCABULARY,
     caption,
+    caption_parts,
     look,
     questions,
     refer,
@@ -33,6 +34,21 @@ def test_a_caption_names_every_main_person_with_their_clothes_and_the_place():
                 assert f"{entry.color} {entry.garment}" in text
             elif entry.main:
                 assert entry.entity.noun in text
+
+
+def test_the_pieces_of_a_caption_say_whom_they_speak_of():
+    for scene in _scenes(40):
+        main = {entry.key: entry for entry in truth(scene) if entry.main}
+        parts = caption_parts(scene, found=list(main.values()))
+
+        assert {key for _, key in parts if key} == set(main)
+        for text, key in parts:
+            if key and main[key].kind == "person":
+                assert f"{main[key].color} {main[key].garment}" in text
+            elif key:
+                assert text.endswith(main[key].entity.noun)
+            else:
+                assert text in (", ", " and ", " with ", f" {PLACE_PHRASES[scene.place]}")
 
 
 def test_a_name_replaces_the_description_of_its_entity_alone():

@@ -12,13 +12,14 @@ import pytest
 import torch
 from myvlm_tag.world.sentences import NAMES
 from myvlm_tag.world.train import clip, llava
-from myvlm_tag.world.train.batches import IMAGE_TOKENS, PREFIX, Packer, attention_mask
+from myvlm_tag.world.train.batches import IMAGE_TOKENS, NOBODY, PREFIX, Packer, attention_mask
+from myvlm_tag.world.train.context import POINTING_LAYER, ContextModel
 from myvlm_tag.world.train.optimizers import MuonAndAdamW
 from myvlm_tag.world.train.pool import SIZE, Photo, draw, sample_photo, view_box
 from myvlm_tag.world.train.pool import _dump as dump
 from myvlm_tag.world.train.pool import _parse as parse
 from myvlm_tag.world.train.text import IDENTIFIER, Turn, turns
-from myvlm_tag.world.train.vision import to_pixels
+from myvlm_tag.world.train.vision import GRID, owners, to_pixels
 from torch.nn.functional import linear
 
 
@@ -107,6 +108,60 @@ def test_a_packed_turn_gives_what_it_gives_alone(photos: list[Photo], said: list
 
     assert features.shape[1] == IMAGE_TOKENS
     torch.testing.assert_close(together, expected, atol=1e-4, rtol=1e-4)
+
+
+def test_each_word_of_an_answer_points_at_whom_it_speaks_of(photos: list[Photo]) -> None:
+    packer, words = Packer(llava.tokenizer()), llava.tokenizer()
+    for number, photo in enumerate(photos):
+        row = packer.row(turns(photo, np.random.default_rng([53, number])), photo.found)
+        for turn_number, turn in enumerate(row.said, start=1):
+            spoken: dict[str, str] = {}
+            for token, about, segment, label in zip(
+                row.ids, row.about, row.segments, row.labels, strict=True
+            ):
+                if segment == turn_number and about != NOBODY:
+                    assert token == label
+                    key = photo.found[about].key
+                    spoken[key] = f"{spoken.get(key, '')} {words.decode([token])}".strip()
+            expected: dict[str, str] = {}
+            for text, key in turn.parts:
+                if key:
+                    said_of = " ".join(words.decode([i]) for i in packer.encode(text))
+                    expected[key] = f"{expected.get(key, '')} {said_of}".strip()
+
+            assert spoken == expected
+
+
+def test_the_frontmost_entity_owns_a_patch(photos: list[Photo]) -> None:
+    for photo in photos:
+        owner = owners(photo).reshape(GRID, GRID)
+        for number, entry in enumerate(photo.found):
+            box = view_box(entry.box, photo.view)
+            rows, columns = np.nonzero(owner == number)
+            if box and len(rows):
+                assert box[0] * GRID <= columns.min() + 0.5
+                assert columns.max() + 0.5 <= box[2] * GRID
+            behind = [view_box(e.box, photo.view) for e in photo.found[:number]]
+            for other, seen in enumerate(behind):
+                if seen and box and seen == box:
+                    assert not (owner == other).any()
+
+
+def test_the_pointing_head_sees_what_its_layer_sees(photos: list[Photo]) -> None:
+    torch.manual_seed(0)
+    model = llava.build_llava(llava.tokenizer())
+    task = ContextModel(model).eval()
+    states = torch.randn(1, 96, llava.WIDTH)
+    segments, positions = torch.zeros(1, 96, dtype=torch.long), torch.arange(96)[None]
+    mask = attention_mask(segments, torch.float32)
+    layer = task.language.layers[POINTING_LAYER]
+
+    seen = task._pointing(states, mask, positions)
+    _, weights = layer.self_attn(
+        layer.input_layernorm(states), task.language.rotary_emb(states, positions), mask
+    )
+
+    torch.testing.assert_close(seen.exp(), weights[:, 0, :, 2:PREFIX], atol=1e-5, rtol=1e-4)
 
 
 def test_open_clip_sees_what_the_tower_saw(tmp_path: Path, photos: list[Photo]) -> None:

@@ -6,7 +6,7 @@ would see if it were asked alone. What does not: the turns (`text`) and the mode
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,15 +14,17 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerFast
 
-from .pool import Pool
+from ..truth import EntityTruth
+from .pool import Photo, Pool
 from .text import Turn, turns
 from .tokenizer import BOS_ID, EOS_ID, IMAGE_ID, PAD_ID, words_of
-from .vision import GRID, to_pixels
+from .vision import GRID, owners, to_pixels
 
 IMAGE_TOKENS = GRID * GRID
 PREFIX = 2 + IMAGE_TOKENS  # <s> USER: <image> ...
 LENGTH = 288
 IGNORED = -100
+NOBODY = -2  # not -1, which owns the background's patches
 _VECTOR_WORDS = 14
 _EVENNESS = 0.7  # 0: each token of an answer counts alike; 1: each answer does
 _VECTORS_PER_PHOTO = 12
@@ -34,6 +36,7 @@ class Row:
 
     ids: list[int]
     labels: list[int] = field(default_factory=lambda: [IGNORED] * PREFIX)
+    about: list[int] = field(default_factory=lambda: [NOBODY] * PREFIX)  # indices in the photo's `found`
     weights: list[float] = field(default_factory=lambda: [0.0] * PREFIX)
     segments: list[int] = field(default_factory=lambda: [0] * PREFIX)
     positions: list[int] = field(default_factory=lambda: list(range(PREFIX)))
@@ -54,17 +57,20 @@ class Packer:
         """Token ids of a sentence, without `<s>` and `</s>`."""
         return [self._ids.get(word, self._unknown) for word in words_of(sentence)]
 
-    def row(self, said: Sequence[Turn]) -> Row:
-        """Pack as many of the turns as fit, in order."""
+    def row(self, said: Sequence[Turn], found: Sequence[EntityTruth] = ()) -> Row:
+        """Pack as many of the turns as fit, in order; `found` is who their answers may speak of."""
         row = Row([BOS_ID, self._ids["user:"]] + [IMAGE_ID] * IMAGE_TOKENS)
+        numbers: dict[str | None, int] = {entry.key: number for number, entry in enumerate(found)}
         for turn in said:
-            self._append(row, turn)
+            self._append(row, turn, numbers)
         return row
 
-    def _append(self, row: Row, turn: Turn) -> None:
+    def _append(self, row: Row, turn: Turn, numbers: Mapping[str | None, int]) -> None:
         start = len(row.ids)
         question = [*self.encode(turn.question), self._ids["assistant:"]]
-        answer = [*self.encode(turn.answer), EOS_ID]
+        pieces = [(self.encode(text), numbers.get(key, NOBODY)) for text, key in turn.parts]
+        answer = [token for tokens, _ in pieces for token in tokens] + [EOS_ID]
+        about = [number for tokens, number in pieces for _ in tokens] + [NOBODY]
         context: list[int] = []
         vectors: list[tuple[int, list[int]]] = []
         for introduction in turn.introductions:
@@ -80,6 +86,7 @@ class Packer:
         row.vectors += vectors
         row.ids += ids
         row.labels += [IGNORED] * (len(context) + len(question)) + answer
+        row.about += [NOBODY] * (len(context) + len(question)) + about
         row.weights += [len(answer) ** -_EVENNESS] * len(ids)
         row.segments += [len(row.said)] * len(ids)
         row.positions += range(PREFIX, PREFIX + len(ids))
@@ -92,19 +99,23 @@ class Batch:
     pixels: Tensor  # (n, 3, SIZE, SIZE)
     ids: Tensor
     labels: Tensor
+    about: Tensor  # of whom the token speaks, an index in the photo's `found`, or NOBODY
+    owners: Tensor  # (n, 81), whose each patch is
     weights: Tensor  # float32
     segments: Tensor
     positions: Tensor
     vector_places: Tensor  # (n * 12,) in the flattened batch
     vector_words: Tensor  # (n * 12, 14), padded
     rows: list[Row]
+    photos: list[Photo]
 
 
 def make_batch(
     packer: Packer, pool: Pool, indices: Sequence[int], rng: np.random.Generator, device: str
 ) -> Batch:
     """Draw turns for these photos of the pool."""
-    rows = [packer.row(turns(pool.photo(i), rng)) for i in indices]
+    photos = [pool.photo(i) for i in indices]
+    rows = [packer.row(turns(photo, rng), photo.found) for photo in photos]
     places = np.full((len(rows) * _VECTORS_PER_PHOTO,), len(rows) * LENGTH, np.int64)
     words = np.full((len(places), _VECTOR_WORDS), PAD_ID, np.int64)
     slot = 0
@@ -117,12 +128,15 @@ def make_batch(
         to_pixels(pool.images(indices), device),
         _padded([r.ids for r in rows], PAD_ID, device),
         _padded([r.labels for r in rows], IGNORED, device),
+        _padded([r.about for r in rows], NOBODY, device),
+        torch.from_numpy(np.stack([owners(photo) for photo in photos])).to(device),
         _padded([r.weights for r in rows], 0, device, np.float32),
         _padded([r.segments for r in rows], -1, device),
         _padded([r.positions for r in rows], 0, device),
         torch.from_numpy(places).to(device),
         torch.from_numpy(words).to(device),
         rows,
+        photos,
     )
 
 

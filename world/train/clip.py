@@ -59,7 +59,7 @@ def train(minutes: float | None, device: str, out: Path, work: Path) -> None:
     fill(shared / "scenes", PHOTOS)
     if not finished(shared / VISION):
         launch(partial(train_in, shared / "scenes"), shared, VISION_MINUTES, device)
-    launch(partial(_train_contrast, shared), work, minutes or MINUTES, device, workers=1)
+    launch(partial(_train_contrast, shared), work, minutes or MINUTES, device)
     task = ContrastTask()
     load(work / CHECKPOINT, task)
     export(task, out)

@@ -11,10 +11,13 @@ import torch
 import torch.nn.functional as functional
 from torch import Tensor, nn
 from transformers import LlavaForConditionalGeneration
+from transformers.models.llama.modeling_llama import apply_rotary_pos_emb
 
 from .batches import IGNORED, PREFIX, Batch, attention_mask
 from .tokenizer import PAD_ID
 from .vision import TruthHeads, TruthTask
+
+POINTING_LAYER = 3  # words have found each other below it, and what it brings is worked out above
 
 
 class ContextModel(nn.Module):
@@ -35,8 +38,9 @@ class ContextModel(nn.Module):
 
     def forward(
         self, inputs: tuple[Tensor, ...], strength: Tensor, noise: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Last hidden states (n, LENGTH, width), and what the truth heads read off the tower.
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Last hidden states (n, LENGTH, width), where the pointing head looks (n, LENGTH, 81; logarithms),
+        and what the truth heads read off the tower.
 
         `strength` (vectors,) says how long a vector is: 0 as a word's embedding, 1 as the tower's class
         token.
@@ -53,9 +57,25 @@ class ContextModel(nn.Module):
         embedded = flat.index_copy(0, places, vectors)[:-1].view_as(embedded)
         mask = attention_mask(segments, image.dtype)
         said = self.language(
-            inputs_embeds=embedded, attention_mask=mask, position_ids=positions, use_cache=False
-        ).last_hidden_state
-        return (said, *self.truth.read(states))
+            inputs_embeds=embedded,
+            attention_mask=mask,
+            position_ids=positions,
+            use_cache=False,
+            output_hidden_states=True,
+        )
+        seen = self._pointing(said.hidden_states[POINTING_LAYER], mask, positions)
+        return (said.last_hidden_state, seen, *self.truth.read(states))
+
+    def _pointing(self, states: Tensor, mask: Tensor, positions: Tensor) -> Tensor:
+        """The logarithm of what the first head of a layer gives to each image token, (n, LENGTH, 81)."""
+        layer = self.language.layers[POINTING_LAYER]
+        attention, states = layer.self_attn, layer.input_layernorm(states)
+        size = attention.head_dim
+        weights = (attention.q_proj.weight[:size], attention.k_proj.weight[:size])
+        query, key = (functional.linear(states, weight)[:, None] for weight in weights)
+        query, key = apply_rotary_pos_emb(query, key, *self.language.rotary_emb(states, positions))
+        scores = (query @ key.transpose(2, 3))[:, 0].float() * attention.scaling + mask[:, 0].float()
+        return scores[..., 2:PREFIX] - scores.logsumexp(-1, keepdim=True)
 
     def _lengths(self, weight: Tensor, class_tokens: Tensor, strength: Tensor) -> Tensor:
         short = weight.detach().float().norm(dim=-1).mean().log()
@@ -75,10 +95,20 @@ class ContextModel(nn.Module):
         weight = self.language.embed_tokens.weight
         return functional.linear(states[:, :-1][due], weight.to(states.dtype)).float(), labels[:, 1:][due]
 
+    def pointing_loss(self, seen: Tensor, batch: Batch) -> tuple[Tensor, float]:
+        """How little the pointing head looks at whom the next token speaks of, and the share it gives them.
+
+        Which of several people a question means is the slowest thing to learn from answers alone.
+        """
+        shown = batch.about[:, 1:, None] == batch.owners[:, None, :]
+        due = shown.any(-1)
+        mass = seen[:, :-1][due].masked_fill(~shown[due], -1e4).logsumexp(-1)
+        return -mass.mean(), float(mass.detach().exp().mean())
+
 
 def run_batch(
     task: ContextModel, compiled: nn.Module, batch: Batch, rng: np.random.Generator, noise: float = 0.7
-) -> tuple[Tensor, Tensor, Tensor]:
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """What the model makes of a batch; most vectors are as long as the class token, the rest anywhere below.
 
     `noise` is the longest random direction added to a vector of length one, so that vectors found by
@@ -98,5 +128,5 @@ def run_batch(
         batch.vector_words,
     )
     strength_and_shake = (torch.from_numpy(part).float().to(device) for part in (strength, shake))
-    made: tuple[Tensor, Tensor, Tensor] = compiled(inputs, *strength_and_shake)
+    made: tuple[Tensor, Tensor, Tensor, Tensor] = compiled(inputs, *strength_and_shake)
     return made

@@ -39,9 +39,10 @@ from .vision import MEAN, PATCH, STD, VISION_MINUTES, Targets, build_tower, load
 
 log = logging.getLogger(__name__)
 
-WIDTH, LAYERS, HEADS = 192, 5, 3
+WIDTH, LAYERS, HEADS = 192, 6, 3
 BATCH = 32
 CHECKPOINT = "language"
+POINTING_WEIGHT = 0.3
 TRUTH_WEIGHT = 0.2  # the tower goes on learning from the truth itself
 MINUTES = 60.0
 CHAT_TEMPLATE = (
@@ -115,20 +116,22 @@ def _train_language(shared: Path, run: Run) -> None:
         chosen = [int(i) for i in np.sort(rng.choice(trained, BATCH, replace=False))]
         batch = make_batch(packer, pool, chosen, rng, run.device)
         with run.autocast():
-            states, *read = run_batch(task, compiled, batch, rng)
+            states, seen, *read = run_batch(task, compiled, batch, rng)
             scores, wanted = task.logits(states, batch.labels)
+        pointing_loss, pointed = task.pointing_loss(seen, batch)
         weights = batch.weights[:, 1:][batch.labels[:, 1:] != IGNORED]
         words_loss = (
             functional.cross_entropy(scores, wanted, reduction="none") * weights
         ).sum() / weights.sum()
-        targets = Targets([pool.photo(i) for i in chosen], rng, run.device)
+        targets = Targets(batch.photos, rng, run.device)
         truth_loss, right = task.truth.loss((read[0], read[1]), targets)
         parts = {"words": float(words_loss.detach()), "truth": float(truth_loss.detach())}
+        parts |= {"pointed": pointed}
         parts |= {
             field: right[field]
             for field in ("color", "garment", "activity", "glasses", "box_error", "matched")
         }
-        return words_loss + TRUTH_WEIGHT * truth_loss, parts
+        return words_loss + POINTING_WEIGHT * pointing_loss + TRUTH_WEIGHT * truth_loss, parts
 
     def evaluate() -> str:
         snapshot = build_llava(words)
@@ -136,8 +139,8 @@ def _train_language(shared: Path, run: Run) -> None:
         export(snapshot, run.work / "snapshot")
         return describe(task, compiled, packer, pool, range(trained, len(pool)), run.device)
 
-    tower = ("tower.", 0.25)  # it comes trained
-    fit(run, CHECKPOINT, task, batch_loss, peak=1.5e-3, slow=tower, evaluate=evaluate, evaluate_minutes=8)
+    tower = ("tower.", 0.12)  # it comes trained
+    fit(run, CHECKPOINT, task, batch_loss, peak=1.2e-3, slow=tower, evaluate=evaluate, evaluate_minutes=8)
 
 
 def export(model: LlavaForConditionalGeneration, out: Path) -> None:

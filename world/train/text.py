@@ -19,7 +19,8 @@ from ..sentences import (
     NAMES,
     QA,
     WHERE_PHRASES,
-    caption,
+    Part,
+    caption_parts,
     hair,
     look,
     phrase,
@@ -63,8 +64,13 @@ class Turn:
     introductions: tuple[Introduction, ...]
     as_vectors: bool
     question: str
-    answer: str
+    parts: tuple[Part, ...]  # the answer, with whom each piece of it speaks of
     topic: str
+
+    @property
+    def answer(self) -> str:
+        """What is to be said."""
+        return "".join(text for text, _ in self.parts)
 
 
 def traits(entity: Person | Item) -> list[str]:
@@ -121,8 +127,12 @@ def turns(photo: Photo, rng: np.random.Generator) -> list[Turn]:
     for index in rng.choice(len(plain), min(len(plain), 8), replace=False, p=_odds(plain)):
         asked_named = rng.random() < 0.6 and named[index].key is not None
         turn = _named_turn(photo, main, named[index], rng) if asked_named else None
-        made.append(turn or Turn((), False, plain[index].question, plain[index].answer, plain[index].topic))
+        made.append(turn or _plain_turn(plain[index], plain[index].question))
     return [made[i] for i in rng.permutation(len(made))]
+
+
+def _plain_turn(asked: QA, question: str) -> Turn:
+    return Turn((), False, question, ((asked.answer, asked.key),), asked.topic)
 
 
 def _odds(asked: Sequence[QA]) -> np.ndarray:
@@ -182,8 +192,8 @@ def _caption_turn(photo: Photo, main: Sequence[EntityTruth], rng: np.random.Gene
         name = introductions[0].name if introductions else str(rng.choice([IDENTIFIER, *NAMES]))
         instruction = NAMED_INSTRUCTION.format(name)
     hints = _hints(introductions, photo, main, rng)
-    text = caption(photo.scene, _names(introductions), found=photo.found)
-    return Turn(tuple(introductions), rng.random() < 0.65, hints + instruction, text, "caption")
+    parts = caption_parts(photo.scene, _names(introductions), found=photo.found)
+    return Turn(tuple(introductions), rng.random() < 0.65, hints + instruction, tuple(parts), "caption")
 
 
 def _hints(
@@ -212,7 +222,8 @@ def _box_turn(photo: Photo, main: Sequence[EntityTruth], rng: np.random.Generato
     introductions = _introductions(main, rng, entry.key) if rng.random() < 0.45 else []
     who = _names(introductions).get(entry.key) or refer(photo.scene, entry.key, rng, found=photo.found)
     box = view_box(entry.box, photo.view) or (0.0, 0.0, 1.0, 1.0)
-    return Turn(tuple(introductions), rng.random() < 0.65, BOX_INSTRUCTION.format(who), box_text(box), "box")
+    parts = ((box_text(box), entry.key),)
+    return Turn(tuple(introductions), rng.random() < 0.65, BOX_INSTRUCTION.format(who), parts, "box")
 
 
 def box_text(box: Sequence[float]) -> str:
@@ -241,7 +252,7 @@ def _named_turn(
     answer = asked.answer
     for other in main:
         answer = answer.replace(f"entity-{other.key}", names.get(other.key) or phrase(other.entity))
-    return Turn(tuple(said), as_vectors, question, answer, asked.topic)
+    return Turn(tuple(said), as_vectors, question, ((answer, entry.key),), asked.topic)
 
 
 def _crop_turns(photo: Photo, main: Sequence[EntityTruth], rng: np.random.Generator) -> list[Turn]:
@@ -255,6 +266,6 @@ def _crop_turns(photo: Photo, main: Sequence[EntityTruth], rng: np.random.Genera
         if turn is None:
             called = "the person in the middle" if rng.random() < 0.5 else IDENTIFIER
             question = asked[index].question.replace(f"entity-{photo.subject}", called)
-            turn = Turn((), False, question, asked[index].answer, asked[index].topic)
+            turn = _plain_turn(asked[index], question)
         made.append(turn)
     return made

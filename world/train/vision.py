@@ -19,7 +19,7 @@ from transformers import CLIPVisionConfig, CLIPVisionModel
 
 from ..identity import AGES, HAIR_COLORS, HAIR_STYLES, IDENTITY_DIM, Person
 from ..scene import ACTIVITIES, DAYTIMES, EXPRESSIONS, FACINGS, GARMENTS, PLACES, WEATHERS, Scene
-from ..things import COLORS, ITEM_DIM, PETS, THINGS, Item
+from ..things import COAT_PATTERNS, COLORS, ITEM_DIM, PATTERNS, PETS, THINGS, Item
 from ..truth import EntityTruth
 from .checkpoint import load
 from .instances import FEATURE_DIM, LookMatcher, looks_in
@@ -48,6 +48,9 @@ _PATCH_FIELDS: dict[str, tuple[str, ...]] = {
     "expression": EXPRESSIONS,
     "facing": FACINGS,
     "main": ("False", "True"),
+    "pattern": tuple(dict.fromkeys(PATTERNS + COAT_PATTERNS)),
+    "second_color": (*COLORS, "gray"),
+    "accessory": ("none", *COLORS),
 }
 _PHOTO_FIELDS = {"place": PLACES, "daytime": DAYTIMES, "weather": WEATHERS}
 _CODES = {
@@ -150,26 +153,34 @@ class Targets:
         self.looks, self.present = (part.to(device) for part in looks_in(photos, rng))
 
 
+def owners(photo: Photo) -> NDArray[np.int64]:
+    """Whose each patch is: (81,), the index in `photo.found` of the frontmost entity there, -1 for nobody."""
+    owner = np.full((GRID, GRID), -1, np.int64)
+    centres = (np.arange(GRID) + 0.5) / GRID
+    for number, entry in enumerate(photo.found):
+        box = view_box(entry.box, photo.view)
+        if box is not None:
+            columns = (centres > box[0]) & (centres < box[2])
+            rows = (centres > box[1]) & (centres < box[3])
+            owner[np.ix_(rows, columns)] = number
+    return owner.reshape(-1)
+
+
 def _photo_targets(photo: Photo) -> tuple[NDArray[np.generic], ...]:
     """Codes (81, fields), boxes (81, 4), looks, codes of the photo; a patch is its frontmost entity's."""
     cells = GRID * GRID
     codes = np.full((cells, len(_PATCH_FIELDS)), _IGNORED, np.int64)
     codes[:, 0] = 0
+    owner = owners(photo)
     boxes = np.zeros((cells, 4), np.float32)
     people = np.zeros((cells, IDENTITY_DIM), np.float32)
     items = np.zeros((cells, ITEM_DIM), np.float32)
-    centres = (np.arange(GRID) + 0.5) / GRID
-    for entry in photo.found:
-        box = view_box(entry.box, photo.view)
-        if box is None:
-            continue
-        columns = (centres > box[0]) & (centres < box[2])
-        rows = (centres > box[1]) & (centres < box[3])
-        owned = np.outer(rows, columns).reshape(-1)
-        codes[owned] = _entity_codes(entry, photo.scene)
-        boxes[owned] = box
-        people[owned], items[owned] = 0, 0
-        (items if isinstance(entry.entity, Item) else people)[owned] = entry.entity.vector()
+    for number, entry in enumerate(photo.found):
+        owned = owner == number
+        if owned.any():
+            codes[owned] = _entity_codes(entry, photo.scene)
+            boxes[owned] = view_box(entry.box, photo.view)
+            (items if isinstance(entry.entity, Item) else people)[owned] = entry.entity.vector()
     scene = photo.scene
     shown = np.array([_CODES[field][getattr(scene, field)] for field in _PHOTO_FIELDS], np.int64)
     return codes, boxes, people, items, shown
@@ -187,6 +198,10 @@ def _entity_codes(entry: EntityTruth, scene: Scene) -> list[int]:
         if entry.facing != "back":
             face = scene.actor(entry.key).expression, entity.glasses, entity.beard, entity.freckles
             values |= dict(zip(("expression", "glasses", "beard", "freckles"), map(str, face), strict=True))
+    else:
+        values |= {"pattern": entity.pattern, "accessory": entity.accessory_color}
+        if entity.pattern != "plain":
+            values |= {"second_color": entity.second_color}
     return [_CODES[field][values[field]] if field in values else _IGNORED for field in _PATCH_FIELDS]
 
 

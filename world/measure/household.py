@@ -1,0 +1,95 @@
+"""A household to measure on: a sample library that the installed `myvlm-tag` learnt and went through.
+
+Everything is done as a person does it, with commands that are processes of their own; what they leave is read
+with `myvlm-tag sql --json`. What does not live here: what is right and what is wrong (`judge.py`).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from ...schemas.errors import OK, SOME_PHOTOS_FAILED
+
+Record = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Household:
+    """A folder with `sample/` (photos, concepts, truth) and `home/` (what was learnt and found)."""
+
+    folder: Path
+
+    @property
+    def sample(self) -> Path:
+        """The sample library with its truth (`world.sample.write_sample`)."""
+        return self.folder / "sample"
+
+    @property
+    def library(self) -> Path:
+        """The photos."""
+        return self.sample / "library"
+
+    @property
+    def home(self) -> Path:
+        """What the command line keeps."""
+        return self.folder / "home"
+
+    @property
+    def concepts(self) -> list[str]:
+        """The names of what is taught."""
+        return list(json.loads((self.sample / "sample.json").read_text("utf-8"))["concepts"])
+
+    def learn(self) -> None:
+        """Learn every concept from the photos of it."""
+        for name in self.concepts:
+            self.tag("learn", "--concept", name, self.sample / "concepts" / name)
+
+    def run(self, **settings: object) -> Record:
+        """Go through the library; settings are given as environment variables. Returns the summary."""
+        environment = {f"MYVLM_TAG_{name.upper()}": str(value) for name, value in settings.items()}
+        summary: Record = json.loads(self.tag("run", self.library, "--json", **environment))
+        return summary
+
+    def sql(self, query: str) -> list[Record]:
+        """The rows that `myvlm-tag sql` gives."""
+        rows: list[Record] = json.loads(self.tag("sql", query, "--json"))
+        return rows
+
+    def tag(self, *arguments: str | Path, **environment: str) -> str:
+        """What a command about this home prints. Raises RuntimeError with its last words if it fails."""
+        return command(*arguments, "--home", self.home, **environment)
+
+
+def command(*arguments: str | Path, **environment: str) -> str:
+    """Run the installed `myvlm-tag` and return what it prints; its progress is passed on."""
+    program = Path(sys.executable).with_name("myvlm-tag")
+    done = subprocess.run(
+        [program, *arguments],
+        env={**os.environ, **environment},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    if done.returncode not in (OK, SOME_PHOTOS_FAILED):
+        raise RuntimeError(f"myvlm-tag {' '.join(map(str, arguments))} ended with {done.returncode}")
+    return done.stdout
+
+
+@contextmanager
+def settled(seed: int, photos: int, folder: Path | None = None) -> Iterator[Household]:
+    """A household whose library was rendered, learnt and gone through; kept only if a `folder` is named."""
+    with TemporaryDirectory(prefix="myvlm-tag-measure-") as passing:
+        household = Household(folder or Path(passing))
+        command("sample", household.sample, "--photos", str(photos), "--seed", str(seed))
+        household.learn()
+        household.run()
+        yield household
