@@ -15,7 +15,7 @@ from myvlm_tag.world.train import clip, llava
 from myvlm_tag.world.train.batches import IMAGE_TOKENS, NOBODY, PREFIX, Packer, attention_mask
 from myvlm_tag.world.train.context import POINTING_LAYER, ContextModel
 from myvlm_tag.world.train.optimizers import MuonAndAdamW
-from myvlm_tag.world.train.pool import SIZE, Photo, draw, sample_photo, view_box
+from myvlm_tag.world.train.pool import SIZE, Photo, draw, mirrored, sample_photo, view_box
 from myvlm_tag.world.train.pool import _dump as dump
 from myvlm_tag.world.train.pool import _parse as parse
 from myvlm_tag.world.train.text import IDENTIFIER, Turn, turns
@@ -108,6 +108,24 @@ def test_a_packed_turn_gives_what_it_gives_alone(photos: list[Photo], said: list
 
     assert features.shape[1] == IMAGE_TOKENS
     torch.testing.assert_close(together, expected, atol=1e-4, rtol=1e-4)
+
+
+def test_a_mirrored_photo_says_of_everyone_where_they_are_seen() -> None:
+    for number in range(12):
+        photo = sample_photo("scene", np.random.default_rng([54, number]))
+        other = mirrored(photo)
+
+        for entry, seen in zip(photo.found, other.found, strict=True):
+            box, flipped = view_box(entry.box, photo.view), view_box(seen.box, other.view)
+            assert box and flipped
+            np.testing.assert_allclose(
+                box, (1 - flipped[2], flipped[1], 1 - flipped[0], flipped[3]), atol=1e-9
+            )
+            assert {entry.where, seen.where} in ({"left", "right"}, {"middle"})
+        assert mirrored(other).found[0].box == pytest.approx(photo.found[0].box)
+        np.testing.assert_array_equal(
+            owners(other).reshape(GRID, GRID)[:, ::-1], owners(photo).reshape(GRID, GRID)
+        )
 
 
 def test_each_word_of_an_answer_points_at_whom_it_speaks_of(photos: list[Photo]) -> None:

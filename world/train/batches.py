@@ -114,7 +114,7 @@ def make_batch(
     packer: Packer, pool: Pool, indices: Sequence[int], rng: np.random.Generator, device: str
 ) -> Batch:
     """Draw turns for these photos of the pool."""
-    photos = [pool.photo(i) for i in indices]
+    photos, images = pool.sample(indices, rng)
     rows = [packer.row(turns(photo, rng), photo.found) for photo in photos]
     places = np.full((len(rows) * _VECTORS_PER_PHOTO,), len(rows) * LENGTH, np.int64)
     words = np.full((len(places), _VECTOR_WORDS), PAD_ID, np.int64)
@@ -125,7 +125,7 @@ def make_batch(
             words[slot, : len(stands_for)] = stands_for
             slot += 1
     return Batch(
-        to_pixels(pool.images(indices), device),
+        to_pixels(images, device),
         _padded([r.ids for r in rows], PAD_ID, device),
         _padded([r.labels for r in rows], IGNORED, device),
         _padded([r.about for r in rows], NOBODY, device),

@@ -167,12 +167,12 @@ def _train_contrast(shared: Path, run: Run) -> None:
 
     def batch_loss(_: float) -> tuple[Tensor, dict[str, float]]:
         chosen, groups = _draw(pool, trained, rng)
-        photos = [pool.photo(i) for i in chosen]
+        photos, images = pool.sample(chosen, rng)
         told = [*range(0, 2 * TOLD_PAIRS, 2), *range(2 * PAIRS, len(photos))]
         tokens = _tokens(words, [describe_photo(photos[i], rng) for i in told]).to(run.device)
         targets = Targets(photos, rng, run.device)
         with run.autocast():
-            seen, *read = see(to_pixels(pool.images(chosen), run.device))
+            seen, *read = see(to_pixels(images, run.device))
             said = functional.normalize(task.text.encode_text(tokens).float(), dim=-1)
         words_loss, words_right = _contrast(seen[told], said, task.text.logit_scale)
         look_loss, look_right = task.matcher(seen, targets.looks, targets.present)

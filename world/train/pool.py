@@ -35,6 +35,8 @@ PHOTOS = 60_000
 _SEED = 20_000_000  # measuring uses other seeds: see `world.measure`
 _SHARES = {"scene": 0.58, "crop": 0.17, "instance": 0.25}
 PHOTOS_PER_INSTANCE = 6
+_LIGHT, _TINT = 0.08, 0.03  # how much brightness and colour vary between two looks at a photo
+_MIRRORED = {"left": "right", "middle": "middle", "right": "left"}
 _RESIZED, _FULL_SIZE = (
     0.2,
     0.015,
@@ -148,6 +150,26 @@ def _instance(chunk: int, number: int) -> Item:
     return item if number % 2 == 0 else sample_lookalike(item, rng)
 
 
+def mirrored(photo: Photo) -> Photo:
+    """The truth of the photo seen in a mirror. What its scene says of places is no longer true."""
+    wide = photo.scene.aspect
+
+    def flip(box: Box) -> Box:
+        return (wide - box[2], box[1], wide - box[0], box[3])
+
+    found = [
+        replace(
+            entry,
+            box=flip(entry.box),
+            face_box=entry.face_box and flip(entry.face_box),
+            landmarks=None,
+            where=_MIRRORED[entry.where],
+        )
+        for entry in photo.found
+    ]
+    return replace(photo, found=found, view=flip(photo.view))
+
+
 class Pool:
     """The chunks of a folder as one sequence; pixels stay on disk, and truth unparsed, until asked for."""
 
@@ -168,6 +190,19 @@ class Pool:
     def kind(self, index: int) -> str:
         """Of which kind one photo is, without parsing it."""
         return self._lines[index][9:20].split(b'"')[0].decode()
+
+    def sample(
+        self, indices: Sequence[int] | NDArray[np.int64], rng: np.random.Generator
+    ) -> tuple[list[Photo], NDArray[np.uint8]]:
+        """Photos with pixels, half of them mirrored, all in slightly other light: each is seen many times."""
+        photos, images = [self.photo(int(i)) for i in indices], self.images(indices)
+        for number in np.flatnonzero(rng.random(len(photos)) < 0.5):
+            photos[number], images[number] = mirrored(photos[number]), images[number, :, ::-1].copy()
+        for image in images:
+            light = np.exp(rng.normal(0, _LIGHT) + rng.normal(0, _TINT, 3))
+            table = np.clip(np.arange(256)[:, None] * light, 0, 255).astype(np.uint8)
+            cv2.LUT(image, table[None], dst=image)
+        return photos, images
 
     def images(self, indices: Sequence[int] | NDArray[np.int64]) -> NDArray[np.uint8]:
         """Pixels, uint8 (len(indices), SIZE, SIZE, 3)."""

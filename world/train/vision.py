@@ -215,9 +215,10 @@ def train_in(scenes: Path, run: Run) -> None:
 
     def batch_loss(_: float) -> tuple[Tensor, dict[str, float]]:
         chosen = np.sort(rng.choice(len(pool) - CHUNK, BATCH, replace=False))  # the last chunk is held out
-        targets = Targets([pool.photo(int(i)) for i in chosen], rng, run.device)
+        photos, images = pool.sample(chosen, rng)
+        targets = Targets(photos, rng, run.device)
         with run.autocast():
-            outputs = forward(to_pixels(pool.images(chosen), run.device))
+            outputs = forward(to_pixels(images, run.device))
         return task.loss(outputs, targets)
 
     fit(run, CHECKPOINT, task, batch_loss, peak=1.5e-3)
