@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: test kill demo check bench format
+.PHONY: test kill demo picture check bench format
 
 test: check
 	$(BIN)/python -m pytest
@@ -22,7 +22,10 @@ kill: $(STAMP)
 	MYVLM_TAG_KILLS=20 $(BIN)/python -m pytest tests/pipeline/test_accidents.py -k kill_9
 
 demo: $(STAMP)
-	@PATH="$(CURDIR)/$(BIN):$$PATH" sh benchmarks/demo.sh
+	$(BIN)/myvlm-tag demo --out demo $(DEMO)
+
+picture: demo
+	$(BIN)/python -m myvlm_tag.world.demo demo docs/demo.jpg
 
 bench: $(STAMP)
 	$(BIN)/python -m benchmarks $(BENCH)

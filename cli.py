@@ -29,6 +29,7 @@ for command in (
     library.compact,
     models.doctor,
     world.sample,
+    world.demo,
     concepts.learn,
 ):
     app.command()(command)

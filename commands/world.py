@@ -1,4 +1,4 @@
-"""`sample`: the commands that draw on the sample world."""
+"""`sample` and `demo`: the commands that draw on the sample world."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from .options import Verbose
+from .options import Json, Verbose
+from .printing import print_record
 
 
 def sample(
@@ -24,3 +25,18 @@ def sample(
     with Progress().step("sample", photos) as step:
         write_sample(out, photos, seed, hostile, lambda done, total: step.move_to(done, total))
     print(out / "library")
+
+
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder to write into; it is made.")] = Path("demo"),
+    photos: Annotated[int, typer.Option(help="How many photos.")] = 48,
+    seed: Annotated[int, typer.Option(help="Another seed, other people and photos.")] = 7,
+    as_json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Render a sample library, learn its concepts, find them, ask, and show how right it was."""
+    from ..pipeline.progress import Progress
+    from ..world.demo import run_demo
+
+    seen = run_demo(out, photos, seed, Progress())
+    print_record(seen.record(), as_json, seen.lines)

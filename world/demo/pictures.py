@@ -22,13 +22,13 @@ Colors = Mapping[str, str]
 
 PALETTE = ("#c8374a", "#1f77a8", "#2f7d3b", "#b0601a", "#7448a6", "#b8257f", "#00807a", "#7d6a00")
 _COLUMNS, _ROWS = 4, 3
-_WIDTH, _HEIGHT, _GAP, _TEXT, _LINE = 400, 300, 16, 82, 19  # pixels: a photo, space, words below, a line
+_WIDTH, _HEIGHT, _GAP, _TEXT, _LINE = 400, 300, 16, 66, 19  # pixels: a photo, space, words below, a line
 _INK, _PAPER, _FRAME = "#1d1d1f", "#ffffff", "#f0f0ee"
 
 
 @dataclass(frozen=True)
 class Mark:
-    """A box around a concept in parts of the photo's width and height; `face` when it is a recognised face."""
+    """A box around a concept in parts of the photo's width and height; `face`: it is a recognised face."""
 
     concept: str
     box: tuple[float, float, float, float]
@@ -63,7 +63,8 @@ def as_source(image: Image.Image) -> str:
 def choose(photos: Sequence[Photo], count: int) -> list[Photo]:
     """Photos for the sheet: each time the one that shows most of what was shown least, right or wrong."""
     shown: dict[str, int] = {}
-    left, chosen = [photo for photo in photos if photo.caption], list[Photo]()
+    told = {photo.true_caption: photo for photo in photos if photo.caption}  # of a burst one will do
+    left, chosen = list(told.values()), list[Photo]()
     while left and len(chosen) < count:
         best = max(left, key=lambda photo: sum(0.5 ** (2 * shown.get(name, 0)) for name in photo.hits))
         left.remove(best)
@@ -93,15 +94,17 @@ def contact_sheet(photos: Sequence[Photo], colors: Colors) -> Image.Image:
 def with_marks(image: Image.Image, found: Sequence[Mark], colors: Colors) -> Image.Image:
     """The picture with its boxes, each with the concept's name in a corner."""
     pen, font = ImageDraw.Draw(image), ImageFont.load_default(15)
+    corners = []
     for mark in found:
-        color = colors[mark.concept]
         x0, x1 = (value * (image.width - 1) for value in mark.box[::2])
         y0, y1 = (value * (image.height - 1) for value in mark.box[1::2])
-        pen.rectangle((x0, y0, max(x0, x1), max(y0, y1)), outline=color, width=3)
+        pen.rectangle((x0, y0, max(x0, x1), max(y0, y1)), outline=colors[mark.concept], width=3)
+        corners.append((x0, y0))
+    for mark, (x0, y0) in zip(found, corners, strict=True):  # last, so that no line runs through a name
         wide = pen.textlength(mark.concept, font) + 10
         x = min(max(0, x0), image.width - wide)
         y = y0 - 20 if y0 >= 20 else y0
-        pen.rectangle((x, y, x + wide, y + 20), fill=color)
+        pen.rectangle((x, y, x + wide, y + 20), fill=colors[mark.concept])
         pen.text((x + 5, y + 1), mark.concept, "white", font)
     return image
 

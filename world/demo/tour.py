@@ -1,6 +1,7 @@
 """The steps of the demo, in order, by the same functions that the commands call.
 
-What does not live here: what is asked (`questions`), how it looks (`pictures`, `page`), what is right (`measure`).
+What does not live here: what is asked (`questions`), how it looks (`pictures`, `page`), and what is right
+(`measure/judge.py`).
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ _TOPICS = ("wearing alone", "wearing among several", "doing", "where", "next_to"
 
 
 @dataclass
-class Tour:
+class Demo:
     """What the demo did, found and wrote."""
 
     photos: int
@@ -89,7 +90,7 @@ class Tour:
         return [*lines, "", f"Look at {self.page} and {self.sheet}"]
 
 
-def tour(out: Path, photos: int, seed: int, progress: Progress) -> Tour:
+def run_demo(out: Path, photos: int, seed: int, progress: Progress) -> Demo:
     """Render, learn, run, ask, judge and write the page into `out`; an earlier demo there is replaced.
 
     Raises UsageProblem if `out` holds anything else, and whatever the commands raise.
@@ -106,7 +107,7 @@ def tour(out: Path, photos: int, seed: int, progress: Progress) -> Tour:
             learn(settings, Request(name, sample / "concepts" / name), progress.say)
     with _timed(seconds, "running"):
         run([sample / "library"], settings, progress)
-    seen = Tour(photos, concepts, out / PAGE, out / SHEET, seconds)
+    seen = Demo(photos, concepts, out / PAGE, out / SHEET, seconds)
     catalog = Catalog(settings.catalog)
     seen.answers = {asked: query(catalog, asked.sql) for asked in questions(made.people)}
     found = judge.read_photos(lambda sql: query(catalog, sql).records(), sample)
@@ -143,7 +144,7 @@ def _make_room(out: Path) -> tuple[Path, Path]:
     return sample, home
 
 
-def _show(seen: Tour, photos: list[Photo], concepts: Concepts, names: list[str]) -> None:
+def _show(seen: Demo, photos: list[Photo], concepts: Concepts, names: list[str]) -> None:
     """Write the contact sheet and the page."""
     colors = dict(zip(names, PALETTE, strict=True))
     contact_sheet(photos, colors).save(seen.sheet)

@@ -46,7 +46,17 @@ class Household:
     @property
     def concepts(self) -> list[str]:
         """The names of what is taught."""
-        return list(json.loads((self.sample / "sample.json").read_text("utf-8"))["concepts"])
+        return list(self._cast)
+
+    @property
+    def objects(self) -> list[str]:
+        """The pets and things among them."""
+        return [name for name, told in self._cast.items() if told["kind"] != "person"]
+
+    @property
+    def _cast(self) -> dict[str, Record]:
+        told: Record = json.loads((self.sample / "sample.json").read_text("utf-8"))
+        return dict(told["concepts"])
 
     def learn(self) -> None:
         """Learn every concept from the photos of it."""
