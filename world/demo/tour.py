@@ -21,7 +21,7 @@ from ...pipeline.progress import Progress, duration
 from ...pipeline.run import run
 from ...pipeline.show import as_records, table_lines
 from ...pipeline.views import Answer, query
-from ...schemas.concept import PHOTOS
+from ...schemas.concept import PHOTOS, Concept
 from ...schemas.errors import UsageProblem
 from ...schemas.paths import to_text
 from ...schemas.settings import load_settings
@@ -149,9 +149,15 @@ def _show(seen: Demo, photos: list[Photo], concepts: Concepts, names: list[str])
     colors = dict(zip(names, PALETTE, strict=True))
     contact_sheet(photos, colors).save(seen.sheet)
     known = [concepts.find(name) for name in names]
-    pictured = [(one, to_text(concepts.path(one.name) / PHOTOS / one.photos[0].file)) for one in known]
+    pictured = [(one, to_text(concepts.path(one.name) / PHOTOS / _clearest(one))) for one in known]
     page = write_page(photos, pictured, colors, seen.tallies, seen.answers, seen.facts)
     seen.page.write_text(page, encoding="utf-8")
+
+
+def _clearest(concept: Concept) -> str:
+    """The training photo with the largest face, of things the first."""
+    boxes = {photo.file: photo.box or (0, 0, 0, 0) for photo in concept.photos}
+    return max(boxes, key=lambda file: boxes[file][3] - boxes[file][1])
 
 
 @contextmanager
