@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from ..schemas.errors import CatalogDamaged
 from ..schemas.ids import new_ulid
 from ..schemas.paths import to_text
-from ..schemas.tables import TABLES
+from ..schemas.tables import DECISIONS, TABLES
 from .home import disk_error
 
 _REPLACES = "replaces.json"  # in a compacted segment: the names of those it stands for
@@ -33,6 +33,8 @@ class Catalog:
         """Open; nothing is read or written yet."""
         self.folder = folder
         self.segments_folder = folder / "segments"
+        self.decisions_folder = folder / "decisions"
+        self.runs = folder.parent / "runs"
         self.staging = folder / "staging"
 
     @property
@@ -51,6 +53,7 @@ class Catalog:
         """
         try:
             self.segments_folder.mkdir(parents=True, exist_ok=True)
+            self._prepare_decisions()
             shutil.rmtree(self.staging, ignore_errors=True)
             self.staging.mkdir()
             for segment in self.segments():
@@ -60,6 +63,27 @@ class Catalog:
         missing = [name for name in TABLES if not any(self.segments_folder.glob(f"*/{name}.parquet"))]
         if missing:
             self.commit({name: TABLES[name].empty_table() for name in missing})
+
+    def _prepare_decisions(self) -> None:
+        self.decisions_folder.mkdir(exist_ok=True)
+        if not any(self.decisions_folder.glob("*.parquet")):
+            self.decide(DECISIONS.empty_table())
+
+    def decide(self, rows: pa.Table) -> None:
+        """Add what the person said (rows of DECISIONS). Nothing ever changes or removes such a file.
+
+        Raises DiskFull or HomeUnusable.
+        """
+        self.decisions_folder.mkdir(parents=True, exist_ok=True)
+        final = self.decisions_folder / f"{new_ulid()}.parquet"
+        staged = final.with_suffix(".new")
+        try:
+            _write(staged, rows.cast(DECISIONS))
+            os.rename(staged, final)
+            _sync_folder(self.decisions_folder)
+        except OSError as error:
+            staged.unlink(missing_ok=True)
+            raise disk_error(error, final) from error
 
     def commit(self, tables: Mapping[str, pa.Table], replaces: list[str] | None = None) -> Path:
         """Write `tables` as one new segment: all of them, or after any failure none.

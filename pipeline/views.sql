@@ -23,11 +23,19 @@ GROUP BY ALL;
 CREATE OR REPLACE VIEW all_detections AS
 FROM read_parquet('{segments}/*/detections.parquet', union_by_name = true);
 
--- One row per photo and concept; `hit` says whether it is in the photo.
+-- What the person said last of each photo and concept.
+CREATE OR REPLACE VIEW decisions AS
+SELECT photo_id, concept, verdict, face, made_by, decided_at, decision_id
+FROM read_parquet('{decisions}/*.parquet', union_by_name = true)
+WHERE concept IS NOT NULL
+QUALIFY row_number() OVER (PARTITION BY photo_id, concept ORDER BY decision_id DESC) = 1;
+
+-- One row per photo and concept; `hit` says whether it is in the photo: the person's word, else the head's.
 CREATE OR REPLACE VIEW detections AS
-SELECT detection.*
+SELECT detection.* REPLACE (coalesce(verdict = 'confirm', hit) AS hit), verdict
 FROM (FROM all_detections
       QUALIFY row_number() OVER (PARTITION BY photo_id, concept ORDER BY run_id DESC) = 1) AS detection
+LEFT JOIN (SELECT photo_id, concept, verdict FROM decisions) USING (photo_id, concept)
 SEMI JOIN files USING (photo_id);
 
 -- Who is in which photo, by which version of the concept.
@@ -137,3 +145,33 @@ FROM (FROM read_parquet('{segments}/*/clip.parquet', union_by_name = true)
       QUALIFY row_number() OVER (PARTITION BY photo_id, made_by ORDER BY run_id DESC) = 1) AS clip
 SEMI JOIN (FROM chosen WHERE stage = 'clip') USING (photo_id, made_by)
 SEMI JOIN files USING (photo_id);
+
+-- Who and what is seen where: one row per photo and concept that is in it, the model's answers as columns. The
+-- box is where the vision-language model points, else the face.
+CREATE OR REPLACE VIEW sightings AS
+SELECT photo_id, photos.path, photos.taken_at, concept,
+       if(contains(detection.made_by, ' on faces '), 'person', 'object') AS kind,
+       detection.score, coalesce(verdict = 'confirm', false) AS confirmed, detection.face,
+       coalesce(boxes.x0, faces.x0) AS x0, coalesce(boxes.y0, faces.y0) AS y0,
+       coalesce(boxes.x1, faces.x1) AS x1, coalesce(boxes.y1, faces.y1) AS y1,
+       wearing, color, doing, position, next_to
+FROM (FROM detections WHERE hit) AS detection
+JOIN (SELECT photo_id, path, taken_at FROM photos) AS photos USING (photo_id)
+LEFT JOIN (SELECT photo_id, face, x0, y0, x1, y1 FROM faces) AS faces USING (photo_id, face)
+LEFT JOIN (SELECT photo_id, concept, x0, y0, x1, y1 FROM boxes) AS boxes USING (photo_id, concept)
+LEFT JOIN (SELECT photo_id, concept,
+                  any_value(answer) FILTER (topic = 'wearing') AS wearing,
+                  any_value(answer) FILTER (topic = 'color') AS color,
+                  any_value(answer) FILTER (topic = 'doing') AS doing,
+                  any_value(answer) FILTER (topic = 'where') AS position,
+                  any_value(answer) FILTER (topic = 'next_to') AS next_to
+           FROM answers GROUP BY photo_id, concept) AS told USING (photo_id, concept);
+
+CREATE OR REPLACE VIEW people AS FROM sightings WHERE kind = 'person';
+
+CREATE OR REPLACE VIEW things AS FROM sightings WHERE kind = 'object';
+
+-- What each run did.
+CREATE OR REPLACE VIEW runs AS
+SELECT run_id, roots, models, files, new, changed, gone, todo, done, failed, seconds, ended
+FROM {runs};

@@ -191,6 +191,20 @@ FAILURES = pa.schema(
     ]
 )
 
+#: What the person said, kept in `catalog/decisions/` and never in segments: it can't be computed again. Key:
+#: photo_id, concept; the greatest decision_id counts.
+DECISIONS = pa.schema(
+    [
+        pa.field("decision_id", pa.string(), nullable=False),  # a ULID: sorts by time
+        pa.field("photo_id", pa.string(), nullable=False),
+        pa.field("concept", pa.string()),  # null where a face is said to be nobody who matters
+        pa.field("verdict", pa.string(), nullable=False),  # confirm, reject, ignore
+        pa.field("face", pa.int16()),  # of the photo, where it is about a face
+        pa.field("made_by", pa.string()),  # the faces model that numbered the face
+        pa.field("decided_at", pa.timestamp("us")),  # UTC
+    ]
+)
+
 TABLES: dict[str, pa.Schema] = {
     "photos": PHOTOS,
     "files": FILES,

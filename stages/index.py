@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -56,16 +56,20 @@ class VectorIndex:
         """How many vectors there are."""
         return self._cpu.ntotal
 
-    def search(self, queries: np.ndarray, k: int) -> pa.Table:
+    def search(self, queries: np.ndarray, k: int, among: Collection[str] | None = None) -> pa.Table:
         """The `k` nearest of each of the unit vectors `queries` (n, dimensions): a HITS table, best first.
 
-        A photo that was done twice with the same model is there once.
+        Only among these photos, if any are named. A photo that was done twice with the same model is there
+        once.
         """
         queries = np.ascontiguousarray(np.atleast_2d(queries), np.float32)
         width = min(2 * k, len(self))  # twice as many as wanted, since some may be doubles
         if width == 0:
             return HITS.empty_table()
-        scores, rows = self._searched.search(queries, width)
+        if among is None:
+            scores, rows = self._searched.search(queries, width)
+        else:
+            scores, rows = self._cpu.search(queries, width, params=self._only(self._rows_of(among)))
         found = self.ids.take(pa.array(np.maximum(rows, 0).ravel()))
         names = list(zip(found["photo_id"].to_pylist(), found["face"].to_pylist(), strict=True))
         hits = []
@@ -78,6 +82,28 @@ class VectorIndex:
         columns = zip(*hits, strict=True) if hits else [[]] * len(HITS)
         arrays = [pa.array(column, field.type) for column, field in zip(columns, HITS, strict=True)]
         return pa.Table.from_arrays(arrays, schema=HITS)
+
+    def vectors(self, among: Collection[str]) -> tuple[pa.Table, np.ndarray]:
+        """Return the vectors of these photos: IDS, and (n, dimensions), float32, row by row the same."""
+        rows = self._rows_of(among)
+        if not len(rows):
+            return IDS.empty_table(), np.empty((0, self._cpu.d), np.float32)
+        if hasattr(self._cpu, "make_direct_map"):
+            self._cpu.make_direct_map()
+        return self.ids.take(pa.array(rows)), self._cpu.reconstruct_batch(rows)
+
+    def _rows_of(self, photos: Collection[str]) -> np.ndarray:
+        found = pc.is_in(self.ids["photo_id"], pa.array(list(photos), pa.string()))
+        return np.flatnonzero(found.to_numpy(zero_copy_only=False)).astype(np.int64)
+
+    def _only(self, rows: np.ndarray) -> Any:
+        """What makes FAISS look at these rows alone, in every list."""
+        import faiss
+
+        chosen = faiss.IDSelectorBatch(rows)
+        if isinstance(self._cpu, faiss.IndexIVF):
+            return faiss.SearchParametersIVF(sel=chosen, nprobe=self._cpu.nlist)
+        return faiss.SearchParameters(sel=chosen)
 
 
 def open_index(
