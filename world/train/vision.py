@@ -53,6 +53,7 @@ _PATCH_FIELDS: dict[str, tuple[str, ...]] = {
     "accessory": ("none", *COLORS),
 }
 _PHOTO_FIELDS = {"place": PLACES, "daytime": DAYTIMES, "weather": WEATHERS}
+_FIELD_WEIGHTS = {"garment": 3.0, "color": 3.0, "activity": 2.0}  # what is asked most
 _CODES = {
     field: {value: code for code, value in enumerate(values)}
     for field, values in (_PATCH_FIELDS | _PHOTO_FIELDS).items()
@@ -118,7 +119,8 @@ class TruthHeads(nn.Module):
         for name, scores, want in zip(names, logits, wanted, strict=True):
             want = want.reshape(-1)
             known = want != _IGNORED
-            total = total + functional.cross_entropy(scores[known], want[known])
+            loss = functional.cross_entropy(scores[known], want[known])
+            total = total + _FIELD_WEIGHTS.get(name, 1.0) * loss
             right[name] = float((scores[known].argmax(-1) == want[known]).float().mean())
         shown = targets.boxes.sum(-1) > 0
         box_error = functional.l1_loss(boxes[shown], targets.boxes[shown])
