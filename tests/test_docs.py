@@ -1,18 +1,39 @@
-"""What the documents say exists, and what exists is documented."""
+"""What the documents say exists and works, and what exists is documented."""
 
 from __future__ import annotations
 
+import configparser
+import importlib.util
+import json
 import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import typer
 import yaml
 from myvlm_tag.cli import app
+from myvlm_tag.pipeline.catalog import Catalog
+from myvlm_tag.pipeline.views import query
 
 from .conftest import ROOT
+from .pipeline.conftest import write_photos
+from .pipeline.test_catalog import files
 
-README = (ROOT / "README.md").read_text("utf-8") if (ROOT / "README.md").exists() else ""
+README = (ROOT / "README.md").read_text("utf-8")
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    """The code blocks of the README that are marked so."""
+    return re.findall(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+
+
+RECIPES = [recipe.strip() for block in blocks("sql") for recipe in block.split("\n\n")]
+TYPED = [line for block in blocks("") for line in block.splitlines()]
+CRONTAB = blocks("crontab")[0].strip()
 
 
 def commands() -> list[str]:
@@ -23,12 +44,68 @@ def commands() -> list[str]:
     return names
 
 
-@pytest.mark.skipif(not README, reason="the README isn't written yet")
 @pytest.mark.parametrize("command", commands())
 def test_every_command_is_in_the_readme(command: str) -> None:
     """Named with its group, as `models list|pull`, or alone."""
     for word in command.split():
         assert re.search(rf"\b{word}\b", README), command
+
+
+@pytest.mark.parametrize("line", [line for line in TYPED if line.startswith("myvlm-tag")])
+def test_every_command_line_of_the_readme_is_one(line: str) -> None:
+    command, words = typer.main.get_command(app), shlex.split(line)[1:]
+    while hasattr(command, "commands"):
+        command = command.commands[words.pop(0)]
+    command.make_context(line, words)  # raises for options and arguments that don't exist
+
+
+def test_every_module_that_the_readme_runs_is_there() -> None:
+    named = re.findall(r"python -m (myvlm_tag[\w.]+)", README)
+    assert named
+    assert [module for module in named if importlib.util.find_spec(module) is None] == []
+
+
+@pytest.fixture(scope="module")
+def catalog(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
+    catalog = Catalog(tmp_path_factory.mktemp("recipes") / "catalog")
+    catalog.prepare()
+    catalog.commit({"files": files("a", "b")})
+    return catalog
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.splitlines()[0].strip("- "))
+def test_every_sql_recipe_runs(recipe: str, catalog: Catalog) -> None:
+    assert recipe.startswith("-- ")
+    assert query(catalog, recipe).columns
+
+
+def test_the_line_for_cron_works_with_nothing_but_a_home(tmp_path: Path, light_pack: Path) -> None:
+    """As cron does it: /bin/sh, no environment to speak of, the checkout and the photos below the home."""
+    write_photos(tmp_path / "Pictures", 2)
+    (tmp_path / "myvlm-tag").mkdir()
+    (tmp_path / "myvlm-tag" / ".venv").symlink_to(Path(sys.executable).parents[1])
+    (tmp_path / ".config" / "myvlm-tag").mkdir(parents=True)
+    (tmp_path / ".config" / "myvlm-tag" / "config.toml").write_text(f'models = "{light_pack}"')
+    command = CRONTAB.split(maxsplit=5)[5]
+    bare = ["env", "-i", f"HOME={tmp_path}", "LOGNAME=me", "SHELL=/bin/sh", "PATH=/usr/bin:/bin"]
+    done = subprocess.run([*bare, "/bin/sh", "-c", command], capture_output=True, text=True, check=False)
+    log = (tmp_path / "myvlm-tag.log").read_text()
+    assert done.returncode == 0, log
+    assert (done.stdout, done.stderr) == ("", "")  # cron would mail it
+    assert "2 of 2 photos done" in log
+    summaries = (tmp_path / ".local" / "share" / "myvlm-tag" / "runs").glob("*.json")
+    assert [json.loads(path.read_text())["ended"] for path in summaries] == ["complete"]
+
+
+def test_the_systemd_service_runs_the_same_command_every_night() -> None:
+    service, timer = configparser.ConfigParser(), configparser.ConfigParser()
+    for unit, name in ((service, "service"), (timer, "timer")):
+        unit.optionxform = str  # type: ignore[assignment, method-assign]
+        unit.read(ROOT / "systemd" / f"myvlm-tag.{name}")
+    command = CRONTAB.split(maxsplit=5)[5].partition(" >>")[0]
+    assert service["Service"]["ExecStart"].replace("%h", "$HOME") == command
+    minute, hour = CRONTAB.split()[:2]
+    assert timer["Timer"]["OnCalendar"].endswith(f"{hour:>02}:{minute:>02}")
 
 
 def test_every_make_target_that_is_named_exists() -> None:
