@@ -98,7 +98,7 @@ def test_the_line_for_cron_works_with_nothing_but_a_home(tmp_path: Path, light_p
 
 
 def test_the_systemd_service_runs_the_same_command_every_night() -> None:
-    service, timer = configparser.ConfigParser(), configparser.ConfigParser()
+    service, timer = (configparser.ConfigParser(interpolation=None) for _ in range(2))
     for unit, name in ((service, "service"), (timer, "timer")):
         unit.optionxform = str  # type: ignore[assignment, method-assign]
         unit.read(ROOT / "systemd" / f"myvlm-tag.{name}")
