@@ -23,6 +23,7 @@ Colors = Mapping[str, str]
 PALETTE = ("#c8374a", "#1f77a8", "#2f7d3b", "#b0601a", "#7448a6", "#b8257f", "#00807a", "#7d6a00")
 _COLUMNS, _ROWS = 4, 3
 _WIDTH, _HEIGHT, _GAP, _TEXT, _LINE = 400, 300, 16, 66, 19  # pixels: a photo, space, words below, a line
+_LABEL = 20
 _INK, _PAPER, _FRAME = "#1d1d1f", "#ffffff", "#f0f0ee"
 
 
@@ -100,11 +101,15 @@ def with_marks(image: Image.Image, found: Sequence[Mark], colors: Colors) -> Ima
         y0, y1 = (value * (image.height - 1) for value in mark.box[1::2])
         pen.rectangle((x0, y0, max(x0, x1), max(y0, y1)), outline=colors[mark.concept], width=3)
         corners.append((x0, y0))
+    taken: list[tuple[float, float, float]] = []
     for mark, (x0, y0) in zip(found, corners, strict=True):  # last, so that no line runs through a name
         wide = pen.textlength(mark.concept, font) + 10
         x = min(max(0, x0), image.width - wide)
-        y = y0 - 20 if y0 >= 20 else y0
-        pen.rectangle((x, y, x + wide, y + 20), fill=colors[mark.concept])
+        y = y0 - _LABEL if y0 >= _LABEL else y0
+        while any(abs(y - top) < _LABEL and x < right and left < x + wide for left, right, top in taken):
+            y += _LABEL  # below the other name
+        taken.append((x, x + wide, y))
+        pen.rectangle((x, y, x + wide, y + _LABEL), fill=colors[mark.concept])
         pen.text((x + 5, y + 1), mark.concept, "white", font)
     return image
 

@@ -1,7 +1,7 @@
 """Each figure beside its bar: of the pocket models, or of the whole program on a library of any seed.
 
 python -m myvlm_tag.world.measure [faces|clip|llava ...] [--json]
-python -m myvlm_tag.world.measure --end-to-end|--queries --seed S [--photos N] [--json]
+python -m myvlm_tag.world.measure --end-to-end|--queries --seed S [--photos N] [--folder DIR] [--json]
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import argparse
 import json
 import os
 from importlib import import_module
+from pathlib import Path
 
 from .figure import Figure
 
@@ -30,6 +31,7 @@ def main() -> None:
     whole.add_argument("--queries", action="store_true", help="questions in plain English, likewise")
     parser.add_argument("--seed", type=int, help="of the library")
     parser.add_argument("--photos", type=int, default=PHOTOS, help="in the library (default: %(default)s)")
+    parser.add_argument("--folder", type=Path, help="where the library and its home are kept")
     parser.add_argument("--json", action="store_true", help='each figure as {"value", "bar", "met"}')
     options = parser.parse_args()
     if unknown := set(options.models) - set(MODELS):
@@ -49,7 +51,8 @@ def measured(options: argparse.Namespace) -> dict[str, Figure]:
     figures: dict[str, Figure] = {}
     if options.end_to_end or options.queries:
         topic = "end_to_end" if options.end_to_end else "queries"
-        return dict(import_module(f".{topic}", package=__package__).figures(options.seed, options.photos))
+        measure = import_module(f".{topic}", package=__package__).figures
+        return dict(measure(options.seed, options.photos, options.folder))
     for model in options.models or MODELS:
         figures |= import_module(f".{model}", package=__package__).figures()
     return figures

@@ -55,13 +55,25 @@ class Household:
 
     @property
     def _cast(self) -> dict[str, Record]:
-        told: Record = json.loads((self.sample / "sample.json").read_text("utf-8"))
-        return dict(told["concepts"])
+        return dict(self._told["concepts"])
+
+    @property
+    def _told(self) -> Record:
+        path = self.sample / "sample.json"
+        return dict(json.loads(path.read_text("utf-8"))) if path.is_file() else {}
+
+    def render(self, seed: int, photos: int) -> None:
+        """Write the sample library, unless it is there."""
+        told = self._told
+        if not told.get("complete") or (told["seed"], told["photos"]) != (seed, photos):
+            command("sample", self.sample, "--photos", str(photos), "--seed", str(seed))
 
     def learn(self) -> None:
-        """Learn every concept from the photos of it."""
+        """Learn every concept that isn't yet, from the photos of it."""
+        learnt = {row["name"] for row in json.loads(self.tag("concepts", "list", "--json"))}
         for name in self.concepts:
-            self.tag("learn", "--concept", name, self.sample / "concepts" / name)
+            if name not in learnt:
+                self.tag("learn", "--concept", name, self.sample / "concepts" / name)
 
     def run(self, **settings: object) -> Record:
         """Go through the library; settings are given as environment variables. Returns the summary."""
@@ -96,10 +108,13 @@ def command(*arguments: str | Path, **environment: str) -> str:
 
 @contextmanager
 def settled(seed: int, photos: int, folder: Path | None = None) -> Iterator[Household]:
-    """A household whose library was rendered, learnt and gone through; kept only if a `folder` is named."""
+    """A household whose library was rendered, learnt and gone through.
+
+    It is kept if a `folder` is named; what is done there already, by the demo for one, isn't done again.
+    """
     with TemporaryDirectory(prefix="myvlm-tag-measure-") as passing:
         household = Household(folder or Path(passing))
-        command("sample", household.sample, "--photos", str(photos), "--seed", str(seed))
+        household.render(seed, photos)
         household.learn()
         household.run()
         yield household
