@@ -9,9 +9,9 @@ import pyarrow as pa
 from myvlm_tag.pipeline import plan
 from myvlm_tag.pipeline.catalog import Catalog
 from myvlm_tag.pipeline.cluster import ray_session
-from myvlm_tag.pipeline.features import Features
 from myvlm_tag.pipeline.models import load_models
 from myvlm_tag.pipeline.rows import to_tables
+from myvlm_tag.pipeline.stream import Stream
 from myvlm_tag.pipeline.writer import Writer
 from myvlm_tag.schemas.settings import Settings
 from myvlm_tag.stages.base import Stage
@@ -89,7 +89,7 @@ def _pipeline(stages: list[Stage], todo: pa.Table, how: Settings) -> tuple[float
     began = time.perf_counter()
     arrived: list[tuple[float, int]] = []
     with ray_session(how) as resources:
-        for batch in Features(stages, [], how, resources).run(todo):
+        for batch in Stream(stages, [], how, resources).run(todo):
             arrived.append((time.perf_counter(), batch.num_rows + (arrived[-1][1] if arrived else 0)))
             writer.add(to_tables(batch, names, wanted, "run"), batch.num_rows)
         writer.commit()

@@ -8,7 +8,6 @@ from typing import Annotated
 
 import typer
 
-from ..schemas.errors import UsageProblem
 from .options import Home, Json, ModelsOption, Verbose, settings_from
 from .printing import print_answer, print_record
 
@@ -17,7 +16,13 @@ def run(
     library: Annotated[list[Path], typer.Argument(help="Folders of photos.")],
     home: Home = None,
     models: ModelsOption = None,
-    only: Annotated[str | None, typer.Option(help="Stop after this pipeline: features.")] = None,
+    only: Annotated[str, typer.Option(help="One pipeline alone: features, heads or tell.")] = "",
+    concept: Annotated[str, typer.Option(help="Find and tell this concept alone.")] = "",
+    vlm: Annotated[str | None, typer.Option(help="The model that tells (default: the pack's).")] = None,
+    people: Annotated[
+        str | None, typer.Option(help="Tell people in company apart: plain, place or crop.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and why.")] = False,
     address: Annotated[
         str | None, typer.Option(help="A Ray cluster to run on (default: this machine).")
     ] = None,
@@ -25,16 +30,26 @@ def run(
     as_json: Json = False,
     verbose: Verbose = False,
 ) -> None:
-    """Bring the catalog up to date with the photos in LIBRARY."""
+    """Bring the catalog up to date with the photos in LIBRARY: features, heads, tell."""
+    settings = settings_from(
+        home=home,
+        models=models,
+        vlm=vlm,
+        people=people,
+        address=address,
+        workers=workers,
+        verbose=verbose or None,
+    )
+    if dry_run:
+        from ..pipeline import outlook
+
+        ahead = outlook.outlook(library, settings, only, concept)
+        print_record(ahead, as_json, lambda: outlook.lines(ahead))
+        return
     from ..pipeline.progress import Progress
     from ..pipeline.run import run as run_pipelines
 
-    if only not in (None, "features"):
-        raise UsageProblem(f"there is no pipeline {only!r}", "known are: features")
-    settings = settings_from(
-        home=home, models=models, address=address, workers=workers, verbose=verbose or None
-    )
-    summary = run_pipelines(library, settings, Progress())
+    summary = run_pipelines(library, settings, Progress(), only, concept)
     print_record(asdict(summary), as_json, summary.lines)
     raise typer.Exit(summary.exit_code)
 

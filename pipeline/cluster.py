@@ -1,6 +1,6 @@
 """Ray: starting or joining it quietly and privately, what it has to offer, and what ended a worker.
 
-Which stages run where is `features.py`.
+Which stages run where is `stream.py`.
 """
 
 from __future__ import annotations
@@ -66,9 +66,9 @@ def ray_session(settings: Settings) -> Iterator[Resources]:
     try:
         on_sigterm = signal.getsignal(signal.SIGTERM)
         with nullcontext() if settings.verbose else _stderr_closed():
-            ray.init(**_init_arguments(settings))
+            _start(settings)
         signal.signal(signal.SIGTERM, on_sigterm)  # Ray puts its own, which would end us without a commit
-    except (ConnectionError, RuntimeError, ValueError, OSError) as error:
+    except Exception as error:  # Ray raises its own kinds, and where a node is slow a bare one
         where = f"the Ray cluster at {settings.address!r}" if settings.address else "Ray on this machine"
         hint = (
             "if it asks for a token, set RAY_AUTH_MODE=token; or leave out --address to run on this machine"
@@ -83,6 +83,19 @@ def ray_session(settings: Settings) -> Iterator[Resources]:
             yield Resources(max(1, int(total.get("CPU", 1))), float(total.get("GPU", 0)))
     finally:
         ray.shutdown()
+
+
+def _start(settings: Settings) -> None:
+    """Give a busy machine a second chance: Ray waits half a minute for its parts, and not longer."""
+    import ray
+
+    try:
+        ray.init(**_init_arguments(settings))
+    except Exception as error:
+        if settings.address or "timed out" not in str(error):
+            raise
+        ray.shutdown()
+        ray.init(**_init_arguments(settings))
 
 
 @contextmanager

@@ -8,6 +8,7 @@ library.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import duckdb
@@ -46,38 +47,63 @@ ORDER BY photo_id, face
 _CLIP = "SELECT photo_id, embedding FROM clip SEMI JOIN todo USING (photo_id) WHERE made_by = $features"
 
 
-def score_library(catalog: Catalog, settings: Settings, run_id: str, progress: Progress) -> dict[str, int]:
-    """Score the photos that lack a row of any concept; returns how many new hits each concept has.
+@dataclass(frozen=True)
+class Group:
+    """Concepts whose heads read the same features."""
 
-    People are always scored together, because a face goes to the one it fits best. Raises ConceptDamaged.
+    stage: str  # whose features
+    features: str  # ... and which model's
+    kept: list[Kept]
+
+    @property
+    def wanted(self) -> list[str]:
+        """What a photo's rows should name as their origins."""
+        return [made_by(one) for one in self.kept]
+
+
+def groups(settings: Settings, concept: str = "") -> list[Group]:
+    """Return what is scored together: all concepts, or the one named.
+
+    People always come together, because a face goes to the one it fits best. Raises ConceptDamaged.
     """
     store = Concepts(settings.home)
-    kept = [store.load(concept.name) for concept in store.all()]
-    hits: dict[str, int] = {}
+    every = [store.load(one.name) for one in store.all()]
+    made = []
     for stage, kind in (("faces", PersonHead), ("clip", LinearHead)):
-        for features in sorted({one.concept.head.made_by for one in kept if isinstance(one.head, kind)}):
-            group = [k for k in kept if isinstance(k.head, kind) and k.concept.head.made_by == features]
-            for rows in _score(catalog, settings, stage, features, group, run_id, progress):
-                found = rows.filter(rows["hit"])["concept"].value_counts().to_pylist()
-                for entry in found:
-                    hits[entry["values"]] = hits.get(entry["values"], 0) + entry["counts"]
+        kept = [one for one in every if isinstance(one.head, kind)]
+        if concept and (kind is LinearHead or concept not in [one.concept.name for one in kept]):
+            kept = [one for one in kept if one.concept.name == concept]
+        for features in sorted({one.concept.head.made_by for one in kept}):
+            own = [one for one in kept if one.concept.head.made_by == features]
+            made.append(Group(stage, features, own))
+    return made
+
+
+def lacking(catalog: Catalog, group: Group) -> pa.Table:
+    """Return the photos (photo_id) that lack a row of any concept of the group."""
+    parameters = {"stage": group.stage, "features": group.features, "wanted": group.wanted}
+    with connect(catalog) as connection:
+        return connection.sql(_LACKING, params=parameters).to_arrow_table()
+
+
+def score_library(
+    catalog: Catalog, settings: Settings, run_id: str, progress: Progress, concept: str = ""
+) -> dict[str, int]:
+    """Score the photos that lack a row; returns how many new hits each concept has. Raises ConceptDamaged."""
+    hits: dict[str, int] = {}
+    for group in groups(settings, concept):
+        for rows in _score(catalog, settings, group, run_id, progress):
+            found = rows.filter(rows["hit"])["concept"].value_counts().to_pylist()
+            for entry in found:
+                hits[entry["values"]] = hits.get(entry["values"], 0) + entry["counts"]
     return hits
 
 
 def _score(
-    catalog: Catalog,
-    settings: Settings,
-    stage: str,
-    features: str,
-    kept: Sequence[Kept],
-    run_id: str,
-    progress: Progress,
+    catalog: Catalog, settings: Settings, group: Group, run_id: str, progress: Progress
 ) -> list[pa.Table]:
-    """Score with all heads that read the same features; commits as it goes."""
-    wanted = [made_by(one) for one in kept]
-    with connect(catalog) as connection:
-        parameters = {"stage": stage, "features": features, "wanted": wanted}
-        todo = connection.sql(_LACKING, params=parameters).to_arrow_table()
+    """Score with the heads of a group; commits as it goes."""
+    todo = lacking(catalog, group)
     if not todo.num_rows:
         return []
     writer = Writer(catalog, settings)
@@ -86,8 +112,8 @@ def _score(
         for start in range(0, todo.num_rows, _BLOCK):
             block = todo.slice(start, _BLOCK)
             with connect(catalog) as connection:
-                score = _people if stage == "faces" else _objects
-                rows = score(connection, block, features, kept, run_id)
+                score = _people if group.stage == "faces" else _objects
+                rows = score(connection, block, group.features, group.kept, run_id)
             writer.add({"detections": rows}, block.num_rows)
             tables.append(rows)
             step.advance(block.num_rows)

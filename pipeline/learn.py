@@ -22,18 +22,16 @@ from ..schemas.concept import PHOTOS, Concept, EmbeddingInfo, Kind, TrainingPhot
 from ..schemas.errors import ConceptMissing, UsageProblem
 from ..schemas.paths import to_text
 from ..schemas.settings import Settings
-from ..stages.packs import locate
 from ..stages.vlm import families
 from ..stages.vlm.base import Adapter
 from ..stages.vlm.embedding import Recipe
 from ..stages.vlm.embedding import learn as optimise
 from ..stages.vlm.lessons import Lessons, Plan, Pupil, write_lessons
 from ..stages.vlm.words import CAPTION, says
-from ..stages.weights import fingerprint
 from .concepts import Concepts, Kept
 from .given import Given, GivenPhoto, Say, find_faces, read_photos
 from .home import ensure_home
-from .models import load_models
+from .models import fingerprint_of, load_models
 from .recognise import make_object_head, make_person_head, person_threshold
 from .report import draw_report
 from .subject import Face, Subject, find_subject
@@ -72,7 +70,7 @@ def learn(settings: Settings, request: Request, say: Say = _silent) -> Concept:
     ensure_home(settings.home)
     models = load_models(settings)
     store, vlm = Concepts(settings.home), families.choose(models.pack, request.vlm)
-    folder = locate(vlm, settings.home)
+    print_of = fingerprint_of(vlm, settings)
     taken = store.identifiers(name)
     if request.identifier.casefold() in (other.casefold() for other in taken):
         raise UsageProblem(f"another concept is called {request.identifier!r} already", "choose another word")
@@ -88,7 +86,6 @@ def learn(settings: Settings, request: Request, say: Say = _silent) -> Concept:
         recognised = make_object_head(models, settings, given, request.negatives, say)
     used, pupils = _pupils(given, faces, subject, written)
     say(f"learning to speak of it from {len(used)} photo{'s' if len(used) > 1 else ''}")
-    print_of = fingerprint(folder, settings.home / "models" / "fingerprints.json")
     spoken = _speak(families.load(vlm, settings.home, print_of), pupils, name, subject, request, taken)
     captions = dict(zip(used, spoken.lessons.captions, strict=True))
     concept = Concept(

@@ -53,14 +53,19 @@ def load_models(settings: Settings) -> Models:
     limits = Limits(settings.max_file_bytes, settings.max_pixels, settings.decode_side)
     stages: list[Stage] = [Decode(limits, settings.decoder)]
     for kind, stage in ((FACES, Faces), (CLIP, Clip)):
-        for model in pack.of_kind(kind)[:1]:
-            folder = locate(model, settings.home)
-            stages.append(stage(model, settings.home, fingerprint(folder, _cache(settings))))
+        stages += [
+            stage(model, settings.home, fingerprint_of(model, settings)) for model in pack.of_kind(kind)[:1]
+        ]
     return Models(pack, stages)
 
 
-def _cache(settings: Settings) -> Path:
-    return settings.home / "models" / "fingerprints.json"
+def fingerprint_of(model: Model, settings: Settings) -> str:
+    """Return what names a model's content; a model whose files are as they were isn't read again.
+
+    Raises ModelMissing.
+    """
+    folder = locate(model, settings.home)
+    return fingerprint(folder, settings.home / "models" / "fingerprints.json")
 
 
 def list_models(settings: Settings) -> Answer:

@@ -10,9 +10,13 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+from ..schemas.errors import UsageProblem
 from ..schemas.tables import FILES
 from .catalog import Catalog
 from .views import connect
+
+#: What a run does, in this order, after looking which files there are.
+PIPELINES = ("features", "heads", "tell")
 
 #: Failures that are nobody's model's fault alone; `made_by` is then that of the whole chain.
 WORKER = "worker"
@@ -70,6 +74,12 @@ class Wanted:
         return " | ".join(f"{stage}: {self.tried_by[stage]}" for stage in sorted(self.tried_by))
 
 
+def check_pipeline(name: str) -> None:
+    """Raise UsageProblem unless `name` is one of PIPELINES, or empty for all."""
+    if name and name not in PIPELINES:
+        raise UsageProblem(f"there is no pipeline {name!r}", f"known are: {', '.join(PIPELINES)}")
+
+
 def known_files(catalog: Catalog) -> pa.Table:
     """Return the newest row per path, gone ones included (a FILES table): what a scan compares with."""
     with connect(catalog) as connection:
@@ -103,7 +113,8 @@ def latest_run(catalog: Catalog) -> str:
     """Return the greatest run id in the catalog, or ''."""
     with connect(catalog) as connection:
         row = connection.execute(
-            "SELECT greatest((SELECT max(run_id) FROM all_files), (SELECT max(run_id) FROM features),"
-            " (SELECT max(run_id) FROM all_failures))"
+            "SELECT max(run_id) FROM (SELECT run_id FROM all_files UNION ALL SELECT run_id FROM features"
+            " UNION ALL SELECT run_id FROM all_detections UNION ALL SELECT run_id FROM all_captions"
+            " UNION ALL SELECT run_id FROM all_failures)"
         ).fetchone()
     return (row and row[0]) or ""

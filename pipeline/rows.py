@@ -18,7 +18,7 @@ def to_tables(batch: pa.Table, stages: Collection[str], wanted: Wanted, run_id: 
     Only `stages` are written, whatever else had to run for them. A photo that failed in one stage keeps what
     the stages before it gave.
     """
-    tables = {"failures": _failures(batch, wanted, run_id)}
+    tables = {"failures": failure_rows(batch, wanted, run_id)}
     features = []
     for stage, build in (("decode", _photos), ("faces", _faces), ("clip", _clip)):
         if stage not in stages:
@@ -28,7 +28,7 @@ def to_tables(batch: pa.Table, stages: Collection[str], wanted: Wanted, run_id: 
         name, rows, items = build(done, made)
         tables[name] = rows
         features.append(
-            _table(FEATURES, {"photo_id": done["photo_id"], "stage": stage, "items": items, **made})
+            fill(FEATURES, {"photo_id": done["photo_id"], "stage": stage, "items": items, **made})
         )
     tables["features"] = pa.concat_tables(features) if features else FEATURES.empty_table()
     return tables
@@ -39,7 +39,7 @@ def _finished(batch: pa.Table, stage: str) -> pa.ChunkedArray:
     return pc.is_valid(batch[column])
 
 
-def _table(schema: pa.Schema, columns: Mapping[str, object]) -> pa.Table:
+def fill(schema: pa.Schema, columns: Mapping[str, object]) -> pa.Table:
     """Build rows of `schema`; a string given for a column stands in every row, a column not given is null."""
     rows = next(len(column) for column in columns.values() if not isinstance(column, str))  # type: ignore[arg-type]
     arrays = []
@@ -55,11 +55,11 @@ def _table(schema: pa.Schema, columns: Mapping[str, object]) -> pa.Table:
 
 def _photos(done: pa.Table, made: dict[str, str]) -> tuple[str, pa.Table, pa.Array]:
     given = {name: done[name] for name in PHOTOS.names if name in done.column_names}
-    return "photos", _table(PHOTOS, {**given, **made}), _ones(done.num_rows)
+    return "photos", fill(PHOTOS, {**given, **made}), _ones(done.num_rows)
 
 
 def _clip(done: pa.Table, made: dict[str, str]) -> tuple[str, pa.Table, pa.Array]:
-    rows = _table(CLIP, {"photo_id": done["photo_id"], "embedding": done["clip"], **made})
+    rows = fill(CLIP, {"photo_id": done["photo_id"], "embedding": done["clip"], **made})
     return "clip", rows, _ones(done.num_rows)
 
 
@@ -73,17 +73,18 @@ def _faces(done: pa.Table, made: dict[str, str]) -> tuple[str, pa.Table, pa.Arra
         "face": pa.array(number, pa.int16()),
         **{field.name: pc.struct_field(flat, field.name) for field in flat.type},
     }
-    return "faces", _table(FACES, {**columns, **made}), pa.array(counts, pa.int32())
+    return "faces", fill(FACES, {**columns, **made}), pa.array(counts, pa.int32())
 
 
 def _ones(rows: int) -> pa.Array:
     return pa.array(np.ones(rows, np.int32))
 
 
-def _failures(batch: pa.Table, wanted: Wanted, run_id: str) -> pa.Table:
+def failure_rows(batch: pa.Table, wanted: Wanted, run_id: str) -> pa.Table:
+    """Return rows of FAILURES for those photos of `batch` that failed, in whichever stage."""
     failed = batch.filter(pc.is_valid(batch["failure"]))
     parts = {name: pc.struct_field(failed["failure"], name) for name in ("stage", "kind", "reason")}
     tried_by = {**wanted.tried_by, WORKER: wanted.chain}
     columns = {name: failed[name] for name in ("photo_id", "path", "size", "mtime_ns")}
     made = pa.array([tried_by.get(stage, wanted.chain) for stage in parts["stage"].to_pylist()], pa.string())
-    return _table(FAILURES, {**columns, **parts, "made_by": made, "run_id": run_id})
+    return fill(FAILURES, {**columns, **parts, "made_by": made, "run_id": run_id})

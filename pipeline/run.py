@@ -1,43 +1,40 @@
-"""`run`: scan, plan, pipelines, index, summary. So far there are features and heads; tell joins them here.
+"""`run`: scan, then features, heads and tell, then the index.
 
 Each step asks the catalog what is missing and commits what it finds; their order is all there is to know.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import threading
 import time
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ..schemas.errors import OK, SOME_PHOTOS_FAILED, Interrupted, LibraryMissing, MyvlmTagError, NotVisible
+from ..schemas.errors import Interrupted, LibraryMissing, MyvlmTagError, NotVisible
 from ..schemas.ids import new_ulid
 from ..schemas.paths import from_text, to_text
 from ..schemas.settings import Settings
 from ..schemas.tables import FAILURES, FILES
 from ..stages.base import Stage
 from ..stages.scan import identify, walk
-from . import index, plan
+from . import index, plan, rows, tell
 from .catalog import Catalog
-from .chain import SECONDS
-from .cluster import ray_session
-from .features import Features
+from .cluster import Resources, ray_session
+from .concepts import Concepts
 from .heads import score_library
-from .home import command_line, disk_error, ensure_home, locked
+from .home import command_line, ensure_home, locked
 from .models import Models, load_models
-from .plan import Wanted
-from .progress import Progress, duration
-from .rows import to_tables
+from .progress import Progress, Step
+from .stream import Stream
+from .summary import Summary
 from .views import connect, write_database
 from .writer import Writer
 
@@ -45,55 +42,17 @@ from .writer import Writer
 _PASSING = ("changed", "missing")
 
 
-@dataclass
-class Summary:
-    """What one run did; `runs/<run_id>.json` and `--json` hold exactly this."""
-
-    run_id: str
-    roots: list[str]
-    models: str
-    files: int = 0  # there now
-    new: int = 0
-    changed: int = 0
-    gone: int = 0
-    ignored: int = 0  # files that are no photos and don't claim to be
-    todo: int = 0  # photos that lacked something
-    done: int = 0
-    failed: int = 0  # photos and files that failed in this run
-    failures: dict[str, int] = field(default_factory=dict)  # by kind
-    faces: int = 0
-    hits: dict[str, int] = field(default_factory=dict)  # photos newly found to show a concept, by name
-    seconds: float = 0.0
-    seconds_until_first: float = 0.0  # starting workers and loading models
-    stage_seconds: dict[str, float] = field(default_factory=dict)  # of work, over all workers
-    ended: str = "interrupted"  # complete | interrupted | the error's line
-
-    @property
-    def exit_code(self) -> int:
-        """0 all done, 3 done but some photos failed."""
-        return SOME_PHOTOS_FAILED if self.failed else OK
-
-    def lines(self) -> list[str]:
-        """Return the summary in words."""
-        lines = [
-            f"{self.files:,} files: {self.new:,} new, {self.changed:,} changed, {self.gone:,} gone",
-            f"{self.done:,} of {self.todo:,} photos done in {duration(self.seconds)}; {self.faces:,} faces",
-        ]
-        if self.hits:
-            found = ", ".join(f"{name} in {count:,}" for name, count in sorted(self.hits.items()))
-            lines.append(f"found {found}")
-        if self.failed:
-            kinds = ", ".join(f"{count:,} {kind}" for kind, count in sorted(self.failures.items()))
-            lines.append(f"{self.failed:,} failed ({kinds}); see: myvlm-tag failures")
-        return lines
-
-
-def run(roots: Sequence[Path], settings: Settings, progress: Progress) -> Summary:
+def run(
+    roots: Sequence[Path], settings: Settings, progress: Progress, only: str = "", concept: str = ""
+) -> Summary:
     """Bring the catalog up to date with the photos under `roots`.
 
+    `only` is one of plan.PIPELINES, if not all are wanted; with `concept`, heads and tell do that one alone.
     Raises named errors (schemas/errors.py); whatever was committed until then stays.
     """
+    plan.check_pipeline(only)
     ensure_home(settings.home)
+    concept = concept and Concepts(settings.home).find(concept).name
     with locked(settings.home, command_line()), _terminable() as stop:
         catalog = Catalog(settings.catalog)
         catalog.prepare()
@@ -101,18 +60,20 @@ def run(roots: Sequence[Path], settings: Settings, progress: Progress) -> Summar
         started = time.monotonic()
         summary = Summary(new_ulid(after=plan.latest_run(catalog)), names, settings.models)
         try:
-            _Run(catalog, settings, progress, summary, stop).all()
+            with ExitStack() as ray:
+                _Run(catalog, settings, progress, summary, stop, ray).all(only, concept)
             summary.ended = "complete"
         except KeyboardInterrupt:
             raise Interrupted(
-                f"interrupted; {summary.done:,} photos finished in this run are kept", "run again to go on"
+                f"interrupted; {summary.done + summary.told:,} photos finished in this run are kept",
+                "run again to go on",
             ) from None
         except MyvlmTagError as error:
             summary.ended = str(error)
             raise
         finally:
             summary.seconds = round(time.monotonic() - started, 3)
-            _record(settings.home, summary)
+            summary.write(settings.home)
         return summary
 
 
@@ -126,31 +87,39 @@ def compact(settings: Settings) -> int:
         return catalog.compact()
 
 
+@dataclass
 class _Run:
     """The steps of one run over one catalog."""
 
-    def __init__(
-        self,
-        catalog: Catalog,
-        settings: Settings,
-        progress: Progress,
-        summary: Summary,
-        stop: threading.Event,
-    ) -> None:
-        self.catalog = catalog
-        self.settings = settings
-        self.progress = progress
-        self.summary = summary
-        self.stop = stop
+    catalog: Catalog
+    settings: Settings
+    progress: Progress
+    summary: Summary
+    stop: threading.Event
+    ray: ExitStack  # what ends with the run
+    _resources: Resources | None = None
 
-    def all(self) -> None:
+    def all(self, only: str, concept: str) -> None:
         models = load_models(self.settings)
-        self.scan()
-        self.features(models)
-        self.summary.hits = score_library(self.catalog, self.settings, self.summary.run_id, self.progress)
+        if only in ("", "features"):
+            self.scan()
+            self.features(models)
+        if only in ("", "heads"):
+            self.summary.hits = score_library(
+                self.catalog, self.settings, self.summary.run_id, self.progress, concept
+            )
+        if only in ("", "tell"):
+            self.tell(models, concept)
         if self.summary.todo or not (self.catalog.folder / "index").exists():
             index.update(self.catalog, models.wanted, self.progress)
         write_database(self.catalog)
+
+    @property
+    def resources(self) -> Resources:
+        """What workers can have. Ray starts when this is first asked for, and ends with the run."""
+        if self._resources is None:
+            self._resources = self.ray.enter_context(ray_session(self.settings))
+        return self._resources
 
     def scan(self) -> None:
         """Commit which files are new, changed and gone; hashes are kept as they come."""
@@ -161,10 +130,10 @@ class _Run:
         summary.new, summary.changed, summary.gone = found.new, found.changed, found.gone
         summary.files = found.unchanged + found.new + found.changed
         writer = Writer(self.catalog, self.settings)
-        rows, failures = _unlistable(known.filter(folders), found.failures, summary.roots)
+        listed, failures = _unlistable(known.filter(folders), found.failures, summary.roots)
         self._add_scanned(
             writer,
-            pa.Table.from_pylist([*found.rows, *rows], _without_run(FILES)),
+            pa.Table.from_pylist([*found.rows, *listed], _without_run(FILES)),
             pa.Table.from_pylist(failures, _without_run(FAILURES)),
         )
         if found.entries:
@@ -178,7 +147,7 @@ class _Run:
         summary.files -= summary.ignored
 
     def _add_scanned(self, writer: Writer, files: pa.Table, failures: pa.Table) -> None:
-        self._count_failures(failures)
+        self.summary.count_failures(failures)
         tables = {"files": files, "failures": failures}
         writer.add({name: _with_run(rows, self.summary.run_id) for name, rows in tables.items()}, 0)
 
@@ -188,40 +157,65 @@ class _Run:
         self.summary.todo = todo.num_rows
         if not todo.num_rows:
             return
-        started = time.monotonic()
-        with self.progress.step("features", todo.num_rows) as step, ray_session(self.settings) as resources:
+        with self.progress.step("features", todo.num_rows) as step:
             for names in todo["stages"].unique().to_pylist():
-                part = todo.filter(pc.equal(todo["stages"], names))
                 lacking = names.split("+")
                 stages = models.stages_for(lacking)
-                writer = Writer(self.catalog, self.settings)
-                pipeline = Features(stages, self.summary.roots, self.settings, resources)
-                try:
-                    for batch in pipeline.run(part):
-                        if not self.summary.seconds_until_first:
-                            self.summary.seconds_until_first = round(time.monotonic() - started, 3)
-                        self._keep(batch, stages, lacking, models.wanted, writer)
-                        step.advance(batch.num_rows, self._shares())
-                        if self.stop.is_set():
-                            raise KeyboardInterrupt
-                finally:
-                    writer.commit()
+                part = todo.filter(pc.equal(todo["stages"], names))
 
-    def _keep(
-        self, batch: pa.Table, stages: Sequence[Stage], lacking: list[str], wanted: Wanted, writer: Writer
-    ) -> None:
-        batch = self._without_passing(batch)
-        tables = to_tables(batch, lacking, wanted, self.summary.run_id)
-        writer.add(tables, batch.num_rows)
-        failures = tables["failures"]
-        self._count_failures(failures)
-        self.summary.done += batch.num_rows - failures.num_rows
-        if "faces" in tables:
-            self.summary.faces += tables["faces"].num_rows
-        for seconds in batch[SECONDS.name].to_pylist():
-            for stage, spent in zip(stages, seconds, strict=True):
-                before = self.summary.stage_seconds.get(stage.name, 0.0)
-                self.summary.stage_seconds[stage.name] = before + spent
+                def to_tables(batch: pa.Table, lacking: list[str] = lacking) -> dict[str, pa.Table]:
+                    return rows.to_tables(batch, lacking, models.wanted, self.summary.run_id)
+
+                for photos, tables in self._stream(step, part, stages, plan.WORKER, to_tables):
+                    self.summary.done += photos - tables["failures"].num_rows
+                    self.summary.faces += tables["faces"].num_rows if "faces" in tables else 0
+
+    def tell(self, models: Models, concept: str) -> None:
+        """Let the vision-language model speak of the photos in which concepts were found."""
+        telling = tell.prepare(self.settings, models, self.progress.say)
+        if telling is None:
+            return
+        todo = tell.missing(self.catalog, telling, self.summary.roots, concept)
+        self.summary.to_tell = todo.num_rows
+        if not todo.num_rows:
+            return
+
+        def to_tables(batch: pa.Table) -> dict[str, pa.Table]:
+            return tell.to_tables(batch, telling, self.summary.run_id)
+
+        with self.progress.step("tell", todo.num_rows) as step:
+            for _, tables in self._stream(step, todo, telling.stages, telling.tell.name, to_tables):
+                self.summary.told += tables["captions"].num_rows
+                self.summary.answers += tables["answers"].num_rows
+                self.summary.boxes += pc.sum(pc.is_valid(tables["boxes"]["x0"])).as_py() or 0
+
+    def _stream(
+        self,
+        step: Step,
+        todo: pa.Table,
+        stages: Sequence[Stage],
+        blame: str,
+        to_tables: Callable[[pa.Table], dict[str, pa.Table]],
+    ) -> Iterator[tuple[int, dict[str, pa.Table]]]:
+        """Run `stages` over `todo`; yield each batch's count and tables once the writer has them."""
+        started = time.monotonic()
+        writer = Writer(self.catalog, self.settings)
+        stream = Stream(stages, self.summary.roots, self.settings, self.resources, blame)
+        try:
+            for batch in stream.run(todo):
+                if not self.summary.seconds_until_first:
+                    self.summary.seconds_until_first = round(time.monotonic() - started, 3)
+                kept = self._without_passing(batch)
+                tables = to_tables(kept)
+                writer.add(tables, kept.num_rows)
+                self.summary.count_failures(tables["failures"])
+                self.summary.count_work(batch, stages)
+                yield kept.num_rows, tables
+                step.advance(batch.num_rows, self.summary.shares())
+                if self.stop.is_set():
+                    raise KeyboardInterrupt
+        finally:
+            writer.commit()
 
     def _without_passing(self, batch: pa.Table) -> pa.Table:
         """Leave out photos that went or changed since the scan.
@@ -245,15 +239,6 @@ class _Run:
                 raise LibraryMissing(
                     f"the library {root} went away during the run", "mount it and run again; nothing is lost"
                 )
-
-    def _count_failures(self, failures: pa.Table) -> None:
-        self.summary.failed += failures.num_rows
-        kinds = Counter(self.summary.failures) + Counter(failures["kind"].to_pylist())
-        self.summary.failures = dict(kinds)
-
-    def _shares(self) -> str:
-        total = sum(self.summary.stage_seconds.values()) or 1.0
-        return ", ".join(f"{name} {spent / total:.0%}" for name, spent in self.summary.stage_seconds.items())
 
 
 def _unlistable(
@@ -295,15 +280,3 @@ def _terminable() -> Iterator[threading.Event]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _record(home: Path, summary: Summary) -> None:
-    folder = home / "runs"
-    try:
-        folder.mkdir(exist_ok=True)
-        staged = folder / f".{summary.run_id}"
-        staged.write_text(json.dumps(asdict(summary), indent=1), "utf-8")
-        staged.rename(folder / f"{summary.run_id}.json")
-    except OSError as error:
-        if summary.ended == "complete":
-            raise disk_error(error, folder) from error

@@ -12,14 +12,11 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import pyarrow.compute as pc
-
 from ..schemas.errors import MyvlmTagError
 from ..schemas.paths import from_text, to_text
 from ..schemas.settings import Settings, config_path
 from ..schemas.tables import TABLES
-from ..stages.scan import walk
-from . import plan
+from . import outlook
 from .catalog import Catalog
 from .cluster import gpu_seen
 from .models import load_models
@@ -43,6 +40,7 @@ _LIBRARIES = (
 _COUNTS = """
 SELECT (SELECT count(*) FROM files) AS files, (SELECT count(*) FROM photos) AS photos,
        (SELECT count(*) FROM faces) AS faces, (SELECT count(*) FROM clip) AS clip,
+       (SELECT count(*) FROM captions) AS captions, (SELECT count(*) FROM answers) AS answers,
        (SELECT count(*) FROM failures) AS failures, (SELECT max(run_id) FROM all_files) AS last_change
 """
 
@@ -59,23 +57,14 @@ def status(roots: list[Path], settings: Settings) -> dict[str, Any]:
     with connect(catalog) as connection:
         known_roots = [row[0] for row in connection.execute("SELECT DISTINCT root FROM files").fetchall()]
     names = [to_text(os.path.abspath(root)) for root in roots] or sorted(known_roots)
-    return {"there": there, "roots": [_would_do(catalog, name, settings) for name in names]}
+    return {"there": there, "roots": [_ahead(name, settings) for name in names]}
 
 
-def _would_do(catalog: Catalog, root: str, settings: Settings) -> dict[str, Any]:
-    known = plan.known_files(catalog)
+def _ahead(root: str, settings: Settings) -> dict[str, Any]:
     try:
-        found = walk([from_text(root)], known.filter(pc.is_valid(known["size"])))
-        todo = plan.missing(catalog, load_models(settings).wanted, [root])
+        return {"root": root, **outlook.outlook([Path(from_text(root))], settings)}
     except MyvlmTagError as error:
         return {"root": root, "problem": str(error)}
-    return {
-        "root": root,
-        "new_files": found.new,
-        "changed_files": found.changed,
-        "gone_files": found.gone,
-        "photos_to_finish": todo.num_rows,
-    }
 
 
 def status_lines(found: dict[str, Any]) -> list[str]:
@@ -83,17 +72,12 @@ def status_lines(found: dict[str, Any]) -> list[str]:
     there = found["there"]
     lines = [
         f"{there['home']}: {there['photos']:,} photos in {there['files']:,} files, {there['faces']:,} faces,"
-        f" {there['failures']:,} failures; {there['segments']} segments, {there['bytes'] / 1e6:,.1f} MB",
+        f" {there['captions']:,} captions, {there['failures']:,} failures; {there['segments']} segments,"
+        f" {there['bytes'] / 1e6:,.1f} MB",
     ]
     for root in found["roots"]:
-        if "problem" in root:
-            lines.append(f"{root['root']}: {root['problem']}")
-            continue
-        lines.append(
-            f"{root['root']}: a run would read {root['new_files']:,} new and {root['changed_files']:,}"
-            f" changed files, finish {root['photos_to_finish']:,} known photos,"
-            f" note {root['gone_files']:,} as gone"
-        )
+        lines.append(f"{root['root']}, by the next run:")
+        lines += [f"  {line}" for line in ([root["problem"]] if "problem" in root else outlook.lines(root))]
     return lines
 
 

@@ -20,6 +20,24 @@ from .errors import UsageProblem
 
 APP = "myvlm-tag"
 
+Questions = Mapping[str, str]
+"""Questions by topic, with {} for whom or what they are about."""
+
+#: Ways to tell people in company apart; `stages/vlm/asking.py` says what each does.
+PLAIN, PLACE, CROP = WAYS = ("plain", "place", "crop")
+
+PERSON_QUESTIONS: Questions = {
+    "wearing": "What is {} wearing in the image?",
+    "doing": "What is {} doing in the image?",
+    "where": "Where is {} in the image?",
+    "next_to": "What is next to {}?",
+}
+OBJECT_QUESTIONS: Questions = {
+    "where": "Where is {} in the image?",
+    "next_to": "What is next to {}?",
+    "color": "What color is {}?",
+}
+
 
 def default_home() -> Path:
     """Return the platform's user data folder for this program."""
@@ -45,6 +63,12 @@ class Settings:
     workers: int = 0  # actors; 0: as many as the CPUs allow
     commit_photos: int = 2000  # a segment is committed after this many photos
     commit_seconds: int = 15  # ... or this much time, whichever comes first
+    query_seconds: int = 60  # a question that takes longer is refused
+    query_megabytes: int = 2048  # ... or needs more memory
+    vlm: str = ""  # which of the pack's vision-language models tells; empty: its first
+    people: str = PLACE  # how people in company are told apart: one of WAYS
+    person_questions: Questions = field(default_factory=lambda: PERSON_QUESTIONS)
+    object_questions: Questions = field(default_factory=lambda: OBJECT_QUESTIONS)
     decoder: str = ""  # "module:function" instead of the built-in one, for formats it doesn't know
     verbose: bool = False
 
@@ -93,7 +117,9 @@ def _read_config(path: Path) -> dict[str, Any]:
         raise UsageProblem(f"{path} can't be read: {error}", "mend it or move it away") from error
 
 
-def _convert(value: Any, kind: type, source: str) -> Any:
+def _convert(value: Any, kind: Any, source: str) -> Any:
+    if kind == Questions:
+        return _to_questions(value, source)
     try:
         if kind is bool:
             return _to_bool(value)
@@ -104,6 +130,20 @@ def _convert(value: Any, kind: type, source: str) -> Any:
         return kind(value)
     except (TypeError, ValueError):
         raise UsageProblem(f"{source} is {value!r}, which isn't a {kind.__name__}") from None
+
+
+def _to_questions(value: Any, source: str) -> Questions:
+    """A table of TOML, or in the environment the text of one: {wearing = "What is {} wearing?"}."""
+    try:
+        table = dict(tomllib.loads(f"value = {value}")["value"] if isinstance(value, str) else value)
+        if all(isinstance(question, str) and "{}" in question for question in table.values()):
+            return table
+    except (TypeError, ValueError):
+        pass
+    raise UsageProblem(
+        f"{source} is {value!r}, which isn't a table of questions",
+        'write one with {} for each topic, as in {wearing = "What is {} wearing?"}',
+    )
 
 
 def _to_bool(value: Any) -> bool:
@@ -130,4 +170,6 @@ def _checked(settings: Settings) -> Settings:
     wrong = [name for name in positive if getattr(settings, name) <= 0]
     if wrong or settings.workers < 0:
         raise UsageProblem(f"{', '.join(wrong) or 'workers'} must be greater than zero")
+    if settings.people not in WAYS:
+        raise UsageProblem(f"people is {settings.people!r}", f"it can be {', '.join(WAYS)}")
     return settings

@@ -12,9 +12,14 @@ from .base import Adapter
 _ADAPTERS = {"llava": "llava:Llava"}
 
 
+def speaks(model: Model) -> bool:
+    """Whether there is an adapter for the model."""
+    return model.kind == VLM and model.key in _ADAPTERS
+
+
 def choose(pack: Pack, name: str = "") -> Model:
     """The pack's model of that name, by default its first that has an adapter. Raises UsageProblem."""
-    models = {model.key: model for model in pack.of_kind(VLM) if model.key in _ADAPTERS}
+    models = {model.key: model for model in pack.models if speaks(model)}
     if name in models:
         return models[name]
     if models and not name:

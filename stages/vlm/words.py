@@ -13,6 +13,9 @@ CAPTION = "Please caption this image."
 NAMED_CAPTION = "Please caption this image of {}."
 """MyVLM's instruction. It gives the identifier away, so recall is measured with the other one."""
 
+#: LLaVA's published instruction for boxes; `{}` is whom or what to point at.
+BOX = "Please provide the bounding box coordinate of the region this sentence describes: {}."
+
 #: MyVLM, table 3; `{}` is who or what is asked about.
 PERSON_QUESTIONS = (
     "What is {} wearing in the image?",
@@ -65,8 +68,9 @@ _STOP = (
     "with|in|on|at|and|or|is|are|was|of|to|next|near|by|from|under|over|behind|beside|inside|outside|who|that|which|"
     r"\w+ing|has|have|sits|stands|lies|holds|wears|looks|walks|while|as|against|between|\w+ed"
 )
+_ARTICLE = r"\b(an?|the|one)\s"
 _PHRASE = re.compile(
-    rf"\b(an?|the|one)\s+((?:[\w'-]+\s+){{0,4}}?[\w'-]+)(?=\s+(?:{_STOP})\b|\s*[.,;:!?]|\s*$)", re.IGNORECASE
+    rf"{_ARTICLE}+((?:[\w'-]+\s+){{0,4}}?[\w'-]+)(?=\s+(?:{_STOP})\b|\s*[.,;:!?]|\s*$)", re.IGNORECASE
 )
 
 
@@ -123,6 +127,21 @@ def swap(text: str, words: Mapping[str, str]) -> str:
 def says(text: str, word: str) -> bool:
     """Whether `word` stands in `text` as a word of its own, in any case."""
     return re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text, re.IGNORECASE) is not None
+
+
+def mend_clothes(caption: str, identifier: str, clothes: str) -> str:
+    """The caption with `clothes` ("a red coat") in place of what it says that one is wearing.
+
+    It stays as it is where it says nothing of the kind, or where `clothes` is more than a phrase.
+    """
+    if not _PHRASE.fullmatch(clothes):
+        return caption
+    worn = re.compile(
+        rf"(?<!\w)({re.escape(identifier)}(?:,| is| who is)? wearing )(?={_ARTICLE})", re.IGNORECASE
+    )
+    found = worn.search(caption)
+    phrase = found and _PHRASE.match(caption, found.end())
+    return caption[: phrase.start()] + clothes + caption[phrase.end() :] if phrase else caption
 
 
 def paraphrases(caption: str, cost: Callable[[str], int | None]) -> list[str]:

@@ -18,8 +18,8 @@ import psutil
 import pytest
 from myvlm_tag.pipeline.catalog import Catalog
 from myvlm_tag.pipeline.progress import Progress
-from myvlm_tag.pipeline.run import Summary
 from myvlm_tag.pipeline.run import run as run_pipelines
+from myvlm_tag.pipeline.summary import Summary
 from myvlm_tag.pipeline.views import query
 from myvlm_tag.schemas.settings import Settings, load_settings
 from PIL import Image

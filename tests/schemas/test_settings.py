@@ -38,6 +38,9 @@ def test_home_is_made_absolute_and_ray_address_is_heard(config: Path) -> None:
         ("verbose = 7", "verbose is 7"),
         ("batch_size = 0", "batch_size must be greater"),
         ("models = ", "can't be read"),
+        ('people = "left"', "people is 'left'; it can be plain, place, crop"),
+        ('person_questions = {doing = "What?"}', "which isn't a table of questions"),
+        ('object_questions = "What?"', "which isn't a table of questions"),
     ],
 )
 def test_a_wrong_config_file_is_one_line_that_names_it(tmp_path: Path, text: str, words: str) -> None:
@@ -53,3 +56,12 @@ def test_a_wrong_config_file_is_one_line_that_names_it(tmp_path: Path, text: str
 def test_a_wrong_environment_variable_is_named(config: Path) -> None:
     with pytest.raises(UsageProblem, match="MYVLM_TAG_WORKERS"):
         load_settings({}, {"MYVLM_TAG_WORKERS": "x"}, config)
+
+
+def test_questions_come_from_the_file_or_as_the_same_text_from_the_environment(tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text('[person_questions]\nmood = "Is {} happy?"\n')
+    settings = load_settings({}, {"MYVLM_TAG_OBJECT_QUESTIONS": '{size = "Is {} large?"}'}, path)
+    assert settings.person_questions == {"mood": "Is {} happy?"}
+    assert settings.object_questions == {"size": "Is {} large?"}
+    assert set(load_settings({}, {}, tmp_path / "none").person_questions) >= {"wearing", "doing"}

@@ -1,7 +1,17 @@
 """Class words are found in captions, identifiers take their place, and names come back."""
 
 import pytest
-from myvlm_tag.stages.vlm.words import choose_identifier, class_word, paraphrases, put_identifier, says, swap
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from myvlm_tag.stages.vlm.words import (
+    choose_identifier,
+    class_word,
+    mend_clothes,
+    paraphrases,
+    put_identifier,
+    says,
+    swap,
+)
 
 
 @pytest.mark.parametrize(
@@ -84,3 +94,43 @@ def test_paraphrases_keep_to_words_the_model_can_say():
     said = paraphrases("Anna on a bench", lambda word: 1 if word.lower() in known else None)
     assert said == ["Anna on a bench."]
     assert len(set(paraphrases("Anna on a bench.", lambda word: 1))) == 4
+
+
+names = st.from_regex(r"[\w'][\w' .-]{0,8}[\w.]", fullmatch=True)
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(names, names), max_size=4, unique_by=lambda pair: pair[1].casefold()), st.data())
+def test_names_take_the_place_of_identifiers_whole_words_only_and_once(pairs, data):
+    words = dict(zip(("sks", "Anna", "Bob", "Max"), (name for _, name in pairs), strict=False))
+    pieces = data.draw(st.lists(st.sampled_from([*words, "Annabel", "sksy", "a red mug"]), max_size=6))
+    ends = data.draw(st.lists(st.sampled_from(["", "'s", ",", ".", "'s."]), min_size=6, max_size=6))
+    before = " ".join(piece + end for piece, end in zip(pieces, ends, strict=False))
+    after = " ".join(words.get(piece, piece) + end for piece, end in zip(pieces, ends, strict=False))
+    assert swap(before, words) == after
+    assert swap(before.lower(), words) == " ".join(
+        words.get(piece, piece.lower()) + end for piece, end in zip(pieces, ends, strict=False)
+    )
+
+
+@pytest.mark.parametrize(
+    ("caption", "mended"),
+    [
+        ("anna wearing a red dress waving in the park", "anna wearing a blue coat waving in the park"),
+        (
+            "a man wearing a red coat and Anna wearing a pink hat.",
+            "a man wearing a red coat and Anna wearing a blue coat.",
+        ),
+        ("Anna, wearing a long green dress and a hat, waves", "Anna, wearing a blue coat and a hat, waves"),
+        ("anna is wearing a t-shirt", "anna is wearing a blue coat"),
+        ("a woman wearing a red dress next to anna", "a woman wearing a red dress next to anna"),
+        ("annabel wearing a red dress", "annabel wearing a red dress"),
+        ("anna wearing sunglasses", "anna wearing sunglasses"),
+    ],
+)
+def test_the_caption_says_what_the_closer_look_says_someone_wears(caption, mended):
+    assert mend_clothes(caption, "anna", "a blue coat") == mended
+
+
+def test_an_answer_that_is_more_than_a_phrase_mends_nothing():
+    assert mend_clothes("anna wearing a hat", "anna", "Anna is wearing a coat, a hat") == "anna wearing a hat"

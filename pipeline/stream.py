@@ -1,9 +1,8 @@
-"""The features pipeline on Ray: photos in, rows of decode, faces and CLIP out, whatever dies on the way.
+"""A pipeline on Ray: photos in, what the stages give out, whatever dies on the way.
 
 Photos stream through actors that hold the models. A worker that dies takes its batches with it; those photos
 are found missing at the end and done again one at a time, and a photo that ends its worker twice while it is
-alone there comes back as a failure of the stage "worker". Rows are written by `rows.py`, photos chosen by
-`plan.py`.
+alone there comes back as a failure. Rows are written by `rows.py`, photos chosen by `plan.py` and `tell.py`.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from ..schemas.tables import FAILURE
 from ..stages.base import Stage, check_chain
 from .chain import NODE, PICTURE, SECONDS, Chain
 from .cluster import Resources, named_cause
-from .plan import TODO, WORKER
+from .plan import WORKER
 
 if TYPE_CHECKING:
     import ray.data
@@ -34,23 +33,26 @@ _IN_FLIGHT = 2  # batches per actor: one at work, one waiting
 
 
 @dataclass(frozen=True)
-class Features:
-    """Runs `stages` over TODO tables; `roots` are the folders every node must see."""
+class Stream:
+    """Runs `stages` over tables of photos (TODO, or with more columns).
+
+    `roots` are the folders every node must see; `blame` is the stage that a dead worker counts against.
+    """
 
     stages: Sequence[Stage]
     roots: Sequence[str]
     settings: Settings
     resources: Resources
-
-    def check(self) -> None:
-        """Raise ChainBroken with all problems of the chain at once, before anything starts."""
-        problems = check_chain(self.stages, TODO)
-        if problems:
-            raise ChainBroken("; ".join(problems))
+    blame: str = WORKER
 
     def run(self, todo: pa.Table) -> Iterator[pa.Table]:
-        """Yield every row of `todo` exactly once, in any order, with what the stages gave and SECONDS."""
-        self.check()
+        """Yield every row of `todo` exactly once, in any order, with what the stages gave and SECONDS.
+
+        Raises ChainBroken with all problems of the chain at once, before anything starts.
+        """
+        problems = check_chain(self.stages, todo.schema)
+        if problems:
+            raise ChainBroken("; ".join(problems))
         seen: set[str] = set()
         for _ in range(_STREAMS):
             before = len(seen)
@@ -160,13 +162,13 @@ class Features:
             )
 
     def failed(self, photo: pa.Table, kind: str, reason: str) -> pa.Table:
-        """Return `photo` (TODO rows) as the chain would have, all null but for the failure."""
+        """Return `photo` (rows of the table) as the chain would have, all null but for the failure."""
         rows = photo.num_rows
         for stage in self.stages:
             for field in stage.gives:
                 if field.name not in (*PICTURE, "failure"):
                     photo = photo.append_column(field, pa.nulls(rows, field.type))
-        failure = {"stage": WORKER, "kind": kind, "reason": reason}
+        failure = {"stage": self.blame, "kind": kind, "reason": reason}
         photo = photo.append_column("failure", pa.array([failure] * rows, FAILURE))
         photo = photo.append_column(SECONDS, pa.array([[0.0] * len(self.stages)] * rows, SECONDS.type))
         return photo.append_column(NODE, pa.nulls(rows, NODE.type))
@@ -179,8 +181,8 @@ def _without(todo: pa.Table, seen: set[str]) -> pa.Table:
 class _Worker:
     """One actor with the whole chain, replaced when it dies."""
 
-    def __init__(self, features: Features) -> None:
-        self.features = features
+    def __init__(self, stream: Stream) -> None:
+        self.stream = stream
         self.actor: Any = None
 
     def try_alone(self, photo: pa.Table) -> pa.Table | None:
@@ -196,7 +198,7 @@ class _Worker:
                 if cause:
                     raise cause from error
                 words = str(error.cause or error).strip().splitlines() or [type(error.cause).__name__]
-                return self.features.failed(photo, "error", f"{type(error.cause).__name__}: {words[-1]}")
+                return self.stream.failed(photo, "error", f"{type(error.cause).__name__}: {words[-1]}")
             except ray.exceptions.RayError:
                 self.actor = None
         return None
@@ -211,9 +213,9 @@ class _Worker:
         import ray
 
         if self.actor is None:
-            demand = self.features._demand(self.features.stages)
+            demand = self.stream._demand(self.stream.stages)
             maker = ray.remote(max_restarts=0, max_task_retries=0, **demand)(Chain)
-            self.actor = maker.remote(list(self.features.stages), list(self.features.roots))
+            self.actor = maker.remote(list(self.stream.stages), list(self.stream.roots))
             try:
                 ray.get(self.actor.ready.remote())
             except ray.exceptions.RayError as error:

@@ -1,0 +1,205 @@
+"""The tell pipeline: what is to be told, with which model, and from its answers to rows.
+
+A photo is told when heads fired on it and nothing says yet what the model sees of these concepts. The plan is
+an anti-join, as everywhere: on the photo's concepts with their versions, the model, and how it is asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ..schemas.settings import Settings
+from ..schemas.tables import ANSWERS, BOXES, CAPTIONS
+from ..stages.base import Stage
+from ..stages.vlm import families
+from ..stages.vlm.asking import Manner
+from ..stages.vlm.tell import ASKED, Spoken, Tell
+from .catalog import Catalog
+from .concepts import Concepts
+from .heads import made_by
+from .models import Models, fingerprint_of
+from .plan import TODO, Wanted
+from .rows import failure_rows, fill
+from .views import connect
+
+TO_TELL = pa.schema(
+    [
+        *TODO,
+        *ASKED,
+        pa.field("versions", pa.list_(pa.string())),
+        pa.field("identifiers", pa.list_(pa.string())),
+        pa.field("why", pa.string()),
+    ]
+)
+
+_TO_TELL = """
+WITH spoken AS (
+    SELECT unnest($concepts) AS concept, unnest($versions) AS version, unnest($identifiers) AS identifier
+),
+here AS (
+    SELECT photo_id, min(path) AS path, any_value(size) AS size, arg_min(mtime_ns, path) AS mtime_ns
+    FROM current_files
+    WHERE photo_id IS NOT NULL AND list_bool_or([starts_with(path, root) FOR root IN $roots])
+    GROUP BY photo_id
+),
+faces_here AS (
+    SELECT photo_id, list([x0, y0, x1, y1] ORDER BY face) AS faces, any_value(made_by) AS made_by
+    FROM faces GROUP BY photo_id
+),
+seen AS (  -- of two that the model calls by the same word, the surer
+    SELECT photo_id, spoken.*, CASE WHEN ends_with(version, faces_here.made_by) THEN face END AS face
+    FROM detections
+    JOIN spoken ON detections.concept = spoken.concept AND detections.made_by = spoken.version
+    LEFT JOIN faces_here USING (photo_id)
+    WHERE hit
+    QUALIFY row_number() OVER (
+        PARTITION BY photo_id, lower(identifier) ORDER BY score - threshold DESC, detections.concept
+    ) = 1
+),
+wanted AS (
+    SELECT photo_id, list(concept ORDER BY concept) AS concepts, list(version ORDER BY concept) AS versions,
+           list(identifier ORDER BY concept) AS identifiers, list(face ORDER BY concept) AS face
+    FROM seen GROUP BY photo_id
+),
+before AS (
+    FROM all_captions QUALIFY row_number() OVER (PARTITION BY photo_id ORDER BY run_id DESC) = 1
+),
+blocked AS (
+    SELECT DISTINCT photo_id
+    FROM all_failures AS failure JOIN (SELECT unnest($stages) AS stage, unnest($tried_by) AS made_by) AS same
+      ON failure.stage = same.stage AND failure.made_by = same.made_by
+    WHERE photo_id IS NOT NULL AND kind != 'unreadable'  -- permissions leave no mark on a file
+)
+SELECT photo_id, path, size, mtime_ns, 'decode+tell' AS stages, wanted.concepts,
+       coalesce(faces, []) AS faces, face, wanted.versions, wanted.identifiers,
+       CASE WHEN before.photo_id IS NULL THEN 'never told'
+            WHEN before.concepts != wanted.concepts THEN 'other concepts are in it'
+            WHEN before.versions != wanted.versions THEN 'a concept was learnt again'
+            WHEN before.made_by != $made_by THEN 'another model tells'
+            ELSE 'it is asked in another way' END AS why
+FROM here JOIN wanted USING (photo_id)
+LEFT JOIN faces_here USING (photo_id)
+LEFT JOIN before USING (photo_id)
+ANTI JOIN blocked USING (photo_id)
+ANTI JOIN captions AS told
+  ON told.photo_id = here.photo_id AND told.versions = wanted.versions AND told.made_by = $made_by
+ AND told.settings = $settings
+WHERE $concept = '' OR list_contains(wanted.concepts, $concept)
+ORDER BY path
+"""
+
+
+@dataclass(frozen=True)
+class Telling:
+    """The stages that make a model speak, and the concepts it can speak of."""
+
+    stages: tuple[Stage, Tell]
+    versions: Mapping[str, str]  # concept -> `made_by` of its rows in detections
+
+    @property
+    def tell(self) -> Tell:
+        """The stage itself."""
+        return self.stages[1]
+
+    @property
+    def wanted(self) -> Wanted:
+        """The stages' fingerprints."""
+        return Wanted(
+            {stage.name: stage.made_by for stage in self.stages},
+            {stage.name: stage.tried_by for stage in self.stages},
+        )
+
+
+def prepare(settings: Settings, models: Models, say: Callable[[str], None]) -> Telling | None:
+    """Return what is told with; None where no concept is known or the pack has no model to tell with.
+
+    Concepts that the model hasn't learnt are named to `say`, in one line. Raises UsageProblem if `settings`
+    names a model that isn't there, ModelMissing if its files aren't.
+    """
+    store = Concepts(settings.home)
+    kept = [store.load(concept.name) for concept in store.all()]
+    if not kept:
+        return None
+    if not settings.vlm and not any(families.speaks(model) for model in models.pack.models):
+        say(f"the model pack {models.pack.name} has no model that can tell of concepts: nothing is told")
+        return None
+    vlm = families.choose(models.pack, settings.vlm)
+    content = fingerprint_of(vlm, settings)
+    learnt = {one.concept.name: one.concept.embeddings.get(vlm.key) for one in kept}
+    tell = Tell(
+        vlm,
+        settings.home,
+        content,
+        {
+            one.concept.name: Spoken(
+                one.concept.identifier, one.concept.kind == "person", one.vectors[vlm.key]
+            )
+            for one in kept
+            if (info := learnt[one.concept.name]) and info.made_by == f"{vlm.key} {content}"
+        },
+        Manner(settings.people, settings.person_questions, settings.object_questions),
+    )
+    mute = [name for name in learnt if name not in tell.spoken]
+    if mute:
+        say(
+            f"nothing is told of {', '.join(mute)}: not learnt with {vlm.key} as it is now;"
+            f" learn it with: myvlm-tag concepts retrain {mute[0]!r}"
+        )
+    versions = {one.concept.name: made_by(one) for one in kept if one.concept.name in tell.spoken}
+    return Telling((models.stages[0], tell), versions) if versions else None
+
+
+def missing(catalog: Catalog, telling: Telling, roots: Sequence[str], concept: str = "") -> pa.Table:
+    """Return a TO_TELL table: photos under `roots` of which something is left to tell, and why.
+
+    Only those with `concept` in them, if one is named.
+    """
+    wanted, spoken = telling.wanted, telling.tell.spoken
+    with connect(catalog) as connection:
+        found = connection.sql(
+            _TO_TELL,
+            params={
+                "concepts": list(telling.versions),
+                "versions": list(telling.versions.values()),
+                "identifiers": [spoken[name].identifier for name in telling.versions],
+                "roots": [root.rstrip("/") + "/" for root in roots],
+                "stages": list(wanted.tried_by),
+                "tried_by": list(wanted.tried_by.values()),
+                "made_by": telling.tell.made_by,
+                "settings": telling.tell.manner.identity,
+                "concept": concept,
+            },
+        )
+        return found.to_arrow_table().cast(TO_TELL)
+
+
+def to_tables(batch: pa.Table, telling: Telling, run_id: str) -> dict[str, pa.Table]:
+    """Return the tables that `batch` (output of the stages) fills; a photo's rows are in them together."""
+    told = batch.filter(pc.is_valid(batch["caption"]))
+    made = {
+        "settings": telling.tell.manner.identity,
+        "made_by": telling.tell.made_by,
+        "run_id": run_id,
+    }
+    captions = told["caption"].combine_chunks()
+    tables = {
+        "failures": failure_rows(batch, telling.wanted, run_id),
+        "captions": fill(CAPTIONS, {**_photos(told), **_columns(captions), **made}),
+    }
+    for name, schema in (("answers", ANSWERS), ("boxes", BOXES)):
+        lists = told[name].combine_chunks()
+        photos = _photos(told.take(pc.list_parent_indices(lists)))
+        tables[name] = fill(schema, {**photos, **_columns(pc.list_flatten(lists)), **made})
+    return tables
+
+
+def _photos(rows: pa.Table) -> dict[str, pa.ChunkedArray]:
+    return {name: rows[name] for name in ("photo_id", "concepts", "identifiers", "versions")}
+
+
+def _columns(structs: pa.Array) -> dict[str, pa.Array]:
+    return {field.name: pc.struct_field(structs, field.name) for field in structs.type}

@@ -1,0 +1,106 @@
+"""What a photo's telling asks for: its caption, and about each concept in it the questions and the box.
+
+Here prompts are put together; the model is asked in `tell.py`. People in company can be told apart in three
+ways, for MyVLM by itself doesn't know which of them a vector means, while the face head does:
+
+- plain: not at all, as in the paper;
+- place: a question begins with where the one is whom it is about;
+- crop: besides, what concerns a person alone is asked of the part of the photo around their body.
+
+The caption is asked for without a word about anyone; what it says of somebody's clothes is put right by the
+answers (`tell.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from blake3 import blake3
+
+from ...schemas.settings import CROP, PLAIN
+from .places import Box, whereabouts
+from .words import BOX, CAPTION
+
+#: Topics whose answer stands in the crop around a person; others need the whole photo.
+ON_CROPS = ("wearing", "doing", "color", "hair", "glasses", "expression")
+#: ... and those that a place said beforehand would answer.
+_PLACES = ("where",)
+
+WHOLE = -1  # the photo, no part of it
+
+_VERSION = 1  # raised when the same settings would ask in another way
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One concept in one photo."""
+
+    concept: str
+    identifier: str
+    person: bool
+    face: Box | None = None  # in parts of the photo; None for things, and where no face is known
+
+
+@dataclass(frozen=True)
+class Request:
+    """One prompt. Numbers are places in the photo's list of subjects."""
+
+    prompt: str
+    vectors: tuple[int, ...]  # the subjects whose vectors stand behind the photo
+    about: int = -1
+    topic: str = ""
+    question: str = ""
+    part: int = WHOLE  # or the subject around whom the photo is cut
+    placed: bool = False  # whether it is said, or seen, which of the people is meant
+
+
+@dataclass(frozen=True)
+class Requests:
+    """All that is asked about one photo."""
+
+    caption: Request
+    answers: list[Request]
+    boxes: list[Request]
+    crops: dict[int, Box]  # the faces around which the photo is cut for that, by subject
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How photos are told. Questions are by topic, with {} for whom they are about."""
+
+    people: str  # plain, place or crop
+    person_questions: Mapping[str, str]
+    object_questions: Mapping[str, str]
+
+    @property
+    def identity(self) -> str:
+        """What rows name as their settings: another value means that photos are told again."""
+        parts = [str(_VERSION), CAPTION, BOX]
+        for questions in (self.person_questions, self.object_questions):
+            parts += [f"{topic}: {question}" for topic, question in sorted(questions.items())]
+        return f"{self.people} {blake3('|'.join(parts).encode()).hexdigest(length=6)}"
+
+    def requests(self, subjects: Sequence[Subject], faces: Sequence[Box]) -> Requests:
+        """What to ask about a photo; `faces` are all that are in it, strangers' too."""
+        placed = len(faces) > 1 and self.people != PLAIN
+        answers, boxes, crops = [], [], {}
+        for about, subject in enumerate(subjects):
+            hint = _hint(subject, faces) if placed else ""
+            questions = self.person_questions if subject.person else self.object_questions
+            for topic, question in questions.items():
+                prompt, part = question.replace("{}", subject.identifier), WHOLE
+                if placed and self.people == CROP and subject.face is not None and topic in ON_CROPS:
+                    crops[about], part = subject.face, about
+                elif topic not in _PLACES:
+                    prompt = hint + prompt
+                answers.append(Request(prompt, (about,), about, topic, question, part, bool(hint)))
+            prompt = hint + BOX.replace("{}", subject.identifier)
+            boxes.append(Request(prompt, (about,), about))
+        # Never with a name: it would be said back whether the model knows whose it is or not.
+        caption = Request(CAPTION, tuple(range(len(subjects))))
+        return Requests(caption, answers, boxes, crops)
+
+
+def _hint(subject: Subject, faces: Sequence[Box]) -> str:
+    return whereabouts(subject.identifier, subject.face, faces) if subject.face is not None else ""

@@ -1,0 +1,75 @@
+"""Where something is in a photo: in words, as a box in words, and the part of the photo around a person.
+
+A box is (x0, y0, x1, y1), x to the right and y down; here always in parts (0 to 1) of the photo's width and
+height. No model is asked here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+Box = tuple[float, float, float, float]
+
+_NUMBER = r"(\d*\.?\d+)"
+_BOX = re.compile(rf"\[\s*{_NUMBER}\s*,\s*{_NUMBER}\s*,\s*{_NUMBER}\s*,\s*{_NUMBER}\s*\]")
+_OVER = 0.02  # a corner may lie this much outside before a box is none
+
+#: From a face to the body below it: this many widths to each side, heights above and below.
+_BESIDE, _ABOVE, _BELOW = 1.3, 0.6, 5.25
+
+#: Where thirds of the photo end, a little wider in the middle than on either side.
+_LEFT, _RIGHT = 0.365, 0.635
+
+
+def box_text(box: Box) -> str:
+    """LLaVA's published form: "[x1, y1, x2, y2]", two decimals."""
+    return "[" + ", ".join(f"{value:.2f}" for value in box) + "]"
+
+
+def read_box(text: str) -> Box | None:
+    """The first box in LLaVA's form; None when there is none, or one without an area or outside the photo."""
+    found = _BOX.search(text)
+    if found is None:
+        return None
+    corners = [float(number) for number in found.groups()]
+    if any(corner > 1 + _OVER for corner in corners):
+        return None
+    x0, y0, x1, y1 = (min(corner, 1.0) for corner in corners)
+    return (x0, y0, x1, y1) if x0 < x1 and y0 < y1 else None
+
+
+def from_square(box: Box, width: int, height: int) -> Box | None:
+    """A box in parts of the photo padded to a square, as parts of the photo; None if it is all padding."""
+    side = max(width, height)
+    left, top = (side - width) / 2, (side - height) / 2
+    x0, x1 = (min(max((x * side - left) / width, 0.0), 1.0) for x in (box[0], box[2]))
+    y0, y1 = (min(max((y * side - top) / height, 0.0), 1.0) for y in (box[1], box[3]))
+    return (x0, y0, x1, y1) if x0 < x1 and y0 < y1 else None
+
+
+def side(box: Box) -> str:
+    """In which part of the photo the box's middle is: "on the left", "in the middle", "on the right"."""
+    middle = (box[0] + box[2]) / 2
+    return "on the left" if middle < _LEFT else "on the right" if middle > _RIGHT else "in the middle"
+
+
+def whereabouts(identifier: str, face: Box, everyone: Sequence[Box]) -> str:
+    """Where someone's face is, as a sentence and a space: "sks is on the left. ".
+
+    `everyone` are all faces of the photo: who is on a side with others is placed by the box.
+    """
+    alone = sum(side(other) == side(face) for other in everyone) == 1
+    return f"{identifier} is {side(face) if alone else f'at {box_text(face)}'}. "
+
+
+def body_around(face: Box) -> Box:
+    """The part of the photo that holds the body of whoever has that face, as far as it is in the photo."""
+    x0, y0, x1, y1 = face
+    wide, high = x1 - x0, y1 - y0
+    return (
+        max(x0 - _BESIDE * wide, 0.0),
+        max(y0 - _ABOVE * high, 0.0),
+        min(x1 + _BESIDE * wide, 1.0),
+        min(y1 + _BELOW * high, 1.0),
+    )

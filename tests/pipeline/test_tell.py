@@ -1,0 +1,156 @@
+"""`run` tells the photos in which heads fired: those alone, once, and again only when something changed."""
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from myvlm_tag.pipeline.concepts import Concepts, Kept
+from myvlm_tag.pipeline.models import fingerprint_of
+from myvlm_tag.pipeline.outlook import lines, outlook
+from myvlm_tag.schemas.concept import Check, Concept, EmbeddingInfo, HeadInfo
+from myvlm_tag.schemas.errors import ConceptMissing, UsageProblem
+from myvlm_tag.stages.heads.person import PersonHead
+from myvlm_tag.stages.packs import find_pack
+from myvlm_tag.stages.vlm.families import choose
+from myvlm_tag.tests.stages.vlm.checkpoints import write_llava
+
+from .conftest import write_photos
+
+NOBODY = "nowhere:1"  # a cluster whose use would fail
+
+
+@pytest.fixture(scope="session")
+def telling_pack(light_pack, tmp_path_factory):
+    """A detector of bright squares, and a LLaVA that says anything."""
+    folder = tmp_path_factory.mktemp("telling")
+    shutil.copytree(light_pack / "faces", folder / "faces")
+    (folder / "llava").mkdir()
+    write_llava(folder / "llava")
+    return folder
+
+
+@pytest.fixture
+def settings(settings, telling_pack):
+    return replace(
+        settings, models=str(telling_pack), workers=1, person_questions={"doing": "What does {} do?"}
+    )
+
+
+@pytest.fixture
+def learn(settings, ask):
+    """Keep a person who looks like every bright square, as `learn` would."""
+
+    def learn(name, version=1, model=None, identifier="Anna"):
+        (features, face) = ask("SELECT made_by, embedding FROM faces ORDER BY photo_id LIMIT 1")[0]
+        print_of = model or fingerprint_of(choose(find_pack(settings.models)), settings)
+        info = EmbeddingInfo(f"llava {print_of}", {}, (), (), 1, 1.0)
+        created = f"2026-01-0{version}T00:00:00+00:00"
+        head, check = HeadInfo(features, 0.5, 1), Check(0, 0, 0, 0)
+        concept = Concept(
+            name, identifier, "person", "woman", "", version, created, (), head, check, {"llava": info}
+        )
+        own = np.frombuffer(face, np.float16).astype(np.float32)[None]
+        vector = np.random.default_rng(version).normal(size=40).astype(np.float32)
+        Concepts(settings.home).save(Kept(concept, PersonHead(own, 0.5), {"llava": vector}), {}, b"")
+
+    return learn
+
+
+@pytest.fixture
+def library(tmp_path, run):
+    """Six photos, three with a face, after a first run that knew nobody."""
+    write_photos(tmp_path / "library", 6)
+    first = run(tmp_path / "library")
+    assert (first.to_tell, first.told) == (0, 0)
+    return tmp_path / "library"
+
+
+def test_photos_with_a_concept_are_told_and_no_others_and_nothing_twice(run, ask, learn, library):
+    learn("Mom")
+    summary = run(library)
+    assert (summary.to_tell, summary.told, summary.answers, summary.exit_code) == (3, 3, 3, 0)
+    assert "told 3 of 3 photos" in "\n".join(summary.lines())
+    hits = ask("SELECT photo_id FROM detections WHERE hit ORDER BY 1")
+    for table in ("captions", "answers", "all_boxes"):
+        assert ask(f"SELECT photo_id FROM {table} ORDER BY 1") == hits
+    assert ask("SELECT DISTINCT concept, topic, question, prompt FROM answers") == [
+        ("Mom", "doing", "What does Mom do?", "What does Anna do?")
+    ]
+    assert ask("SELECT DISTINCT concepts, prompt, settings[:5] FROM captions") == [
+        (["Mom"], "Please caption this image.", "place")
+    ]
+    again = run(library, address=NOBODY)
+    assert (again.to_tell, again.told, again.hits) == (0, 0, {})
+
+
+def test_another_question_or_version_tells_again_and_the_outlook_said_so(run, ask, learn, library, settings):
+    learn("Mom")
+    ahead = outlook([library], settings)
+    assert ahead["heads"] == {"photos": 6, "why": {"not scored for Mom": 6}}
+    assert ahead["tell"]["photos"] == 0  # heads come first
+    run(library, only="heads", address=NOBODY)
+    assert outlook([library], settings)["tell"] == {"photos": 3, "why": {"never told": 3}}
+    assert run(library, only="tell").told == 3
+    asked = replace(settings, person_questions={"doing": "What is {} doing?"})
+    ahead = outlook([library], asked)
+    assert ahead["tell"] == {"photos": 3, "why": {"it is asked in another way": 3}}
+    assert "tell: 3 photos (3 it is asked in another way)" in lines(ahead)
+    assert outlook([library], settings, concept="mom")["tell"]["photos"] == 0
+    learn("Mom", version=2)
+    run(library, only="heads", address=NOBODY)
+    assert outlook([library], settings)["tell"] == {"photos": 3, "why": {"a concept was learnt again": 3}}
+    assert ask("FROM captions") == []
+    assert run(library).told == 3
+    assert ask("SELECT count(*) FROM captions") == [(3,)]
+    assert ask("SELECT count(*) FROM all_captions") == [(6,)]
+
+
+def test_a_concept_that_this_model_has_not_learnt_is_said_once_and_passed_over(
+    run, ask, learn, library, settings
+):
+    learn("Mom", model="another")
+    assert run(library, address=NOBODY).told == 0
+    (note,) = outlook([library], settings)["notes"]
+    assert note.startswith("nothing is told of Mom: not learnt with llava as it is now")
+    assert "myvlm-tag concepts retrain 'Mom'" in note
+
+
+def test_a_photo_that_can_be_read_no_more_is_a_failure_and_is_not_tried_every_night(
+    run, ask, learn, library, settings
+):
+    learn("Mom")
+    run(library, only="heads", address=NOBODY)
+    path = ask("SELECT path FROM photos JOIN hits USING (photo_id) ORDER BY path")[0][0]
+    Path(path).write_bytes(b"?" * Path(path).stat().st_size)  # as long as before, and no photo any more
+    summary = run(library, only="tell")
+    assert (summary.told, summary.failed, summary.exit_code) == (2, 1, 3)
+    assert ask("SELECT path, stage FROM failures") == [(path, "decode")]
+    assert run(library, only="tell", address=NOBODY).to_tell == 0
+
+
+def test_photos_outside_the_library_named_are_not_told(run, learn, library, tmp_path):
+    learn("Mom")
+    (tmp_path / "other").mkdir()
+    assert run(tmp_path / "other", only="heads", address=NOBODY).hits == {"Mom": 3}
+    assert run(tmp_path / "other", only="tell", address=NOBODY).to_tell == 0
+
+
+def test_wrong_names_are_one_line(run, library, settings):
+    with pytest.raises(UsageProblem, match="there is no pipeline 'faces'; known are: features, heads, tell"):
+        run(library, only="faces")
+    with pytest.raises(UsageProblem, match="no pipeline"):
+        outlook([library], settings, "faces")
+    with pytest.raises(ConceptMissing, match="there is no concept 'Bob'"):
+        run(library, concept="Bob")
+
+
+def test_the_outlook_of_an_empty_home_counts_the_files_and_writes_nothing(tmp_path, settings):
+    write_photos(tmp_path / "library", 2)
+    ahead = outlook([tmp_path / "library"], settings)
+    assert ahead["files"] == {"new": 2, "changed": 0, "gone": 0}
+    assert [ahead[step]["photos"] for step in ("features", "heads", "tell")] == [0, 0, 0]
+    assert not settings.catalog.exists()
+    assert json.dumps(ahead)

@@ -1,0 +1,70 @@
+"""Boxes in words are read as they were written, and people are placed so that no two share a place."""
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from myvlm_tag.stages.vlm.places import body_around, box_text, from_square, read_box, side, whereabouts
+
+parts = st.floats(0, 1).map(lambda value: round(value, 2))
+
+
+@settings(deadline=None)
+@given(st.lists(parts, min_size=4, max_size=4), st.sampled_from(["{}", "It is at {}.", "{} or so [1]"]))
+def test_a_box_is_read_as_it_was_written_whatever_stands_around_it(corners, around):
+    x0, x1 = sorted(corners[:2])
+    y0, y1 = sorted(corners[2:])
+    assume(x0 < x1 and y0 < y1)
+    box = (x0, y0, x1, y1)
+    assert read_box(around.format(box_text(box))) == pytest.approx(box)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "on the left",
+        "0.1, 0.2, 0.3, 0.4",
+        "[0.10, 0.20, 0.30]",
+        "[0.30, 0.20, 0.10, 0.40]",  # no width
+        "[0.10, 0.20, 0.30, 0.20]",  # no height
+        "[12, 30, 200, 220]",  # pixels of nobody knows what
+        "[-0.1, 0.2, 0.3, 0.4]",
+    ],
+)
+def test_words_that_are_no_box_are_none(text):
+    assert read_box(text) is None
+
+
+@settings(deadline=None)
+@given(st.text(max_size=40))
+def test_no_words_break_the_reading_of_boxes(text):
+    box = read_box(text)
+    assert box is None or all(0 <= corner <= 1 for corner in box)
+
+
+def test_a_box_in_the_padded_square_is_put_back_onto_the_photo():
+    assert from_square((0.25, 0.25, 0.75, 0.5), 200, 100) == pytest.approx((0.25, 0.0, 0.75, 0.5))
+    assert from_square((0.25, 0.25, 0.75, 0.5), 100, 200) == pytest.approx((0.0, 0.25, 1.0, 0.5))
+    assert from_square((0.0, 0.0, 0.2, 1.0), 100, 200) is None  # padding alone
+
+
+def test_people_are_placed_by_sides_and_by_their_box_where_a_side_has_several():
+    left, right, righter = (0.1, 0.1, 0.2, 0.2), (0.7, 0.1, 0.8, 0.2), (0.8, 0.1, 0.9, 0.2)
+    assert [side(box) for box in (left, (0.4, 0, 0.6, 1), right)] == [
+        "on the left",
+        "in the middle",
+        "on the right",
+    ]
+    assert whereabouts("Anna", left, [left, right, righter]) == "Anna is on the left. "
+    said = whereabouts("Bob", right, [left, right, righter])
+    assert said == "Bob is at [0.70, 0.10, 0.80, 0.20]. "
+
+
+@settings(deadline=None)
+@given(st.lists(parts, min_size=4, max_size=4))
+def test_the_body_around_a_face_holds_the_face_and_stays_in_the_photo(corners):
+    x0, x1 = sorted(corners[:2])
+    y0, y1 = sorted(corners[2:])
+    body = body_around((x0, y0, x1, y1))
+    assert 0 <= body[0] <= x0 <= x1 <= body[2] <= 1
+    assert 0 <= body[1] <= y0 <= y1 <= body[3] <= 1
