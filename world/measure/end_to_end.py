@@ -40,7 +40,7 @@ def _figures(household: Household) -> dict[str, Figure]:
     ways = {usual: _read(household)}
     for way in WAYS:
         if way != usual:
-            household.run(people=way)
+            household.run("--people", way)
             ways[way] = _read(household)
     model = PlainModel(household)
     return (

@@ -7,7 +7,6 @@ with `myvlm-tag sql --json`. What does not live here: what is right and what is 
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -75,10 +74,9 @@ class Household:
             if name not in learnt:
                 self.tag("learn", "--concept", name, self.sample / "concepts" / name)
 
-    def run(self, **settings: object) -> Record:
-        """Go through the library; settings are given as environment variables. Returns the summary."""
-        environment = {f"MYVLM_TAG_{name.upper()}": str(value) for name, value in settings.items()}
-        summary: Record = json.loads(self.tag("run", self.library, "--json", **environment))
+    def run(self, *options: str) -> Record:
+        """Go through the library. Returns the summary."""
+        summary: Record = json.loads(self.tag("run", self.library, *options, "--json"))
         return summary
 
     def sql(self, query: str) -> list[Record]:
@@ -86,21 +84,15 @@ class Household:
         rows: list[Record] = json.loads(self.tag("sql", query, "--json"))
         return rows
 
-    def tag(self, *arguments: str | Path, **environment: str) -> str:
-        """What a command about this home prints. Raises RuntimeError with its last words if it fails."""
-        return command(*arguments, "--home", self.home, **environment)
+    def tag(self, *arguments: str | Path) -> str:
+        """What a command about this home prints. Raises RuntimeError if it fails."""
+        return command(*arguments, "--home", self.home)
 
 
-def command(*arguments: str | Path, **environment: str) -> str:
+def command(*arguments: str | Path) -> str:
     """Run the installed `myvlm-tag` and return what it prints; its progress is passed on."""
     program = Path(sys.executable).with_name("myvlm-tag")
-    done = subprocess.run(
-        [program, *arguments],
-        env={**os.environ, **environment},
-        stdout=subprocess.PIPE,
-        text=True,
-        check=False,
-    )
+    done = subprocess.run([program, *arguments], stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode not in (OK, SOME_PHOTOS_FAILED):
         raise RuntimeError(f"myvlm-tag {' '.join(map(str, arguments))} ended with {done.returncode}")
     return done.stdout
