@@ -10,7 +10,7 @@ import sys
 
 import typer
 
-from .commands import concepts, library, models, world
+from .commands import concepts, library, models, query, world
 from .schemas.errors import FAILED, INTERRUPTED, OK, MyvlmTagError
 
 app = typer.Typer(
@@ -26,6 +26,8 @@ for command in (
     library.status,
     library.failures,
     library.sql,
+    query.query,
+    query.similar,
     library.compact,
     models.doctor,
     world.sample,

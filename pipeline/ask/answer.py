@@ -10,10 +10,12 @@ from __future__ import annotations
 import datetime
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from ...schemas.errors import ModelMissing
 from ...schemas.settings import Settings
 from ..catalog import Catalog
+from ..show import as_records
 from ..views import Answer, Bounds, query
 from .clauses import All, Condition, Question, Shows, Some, Text, Told, Untold, all_of, parts_of
 from .compile import Compiler, literals
@@ -58,15 +60,25 @@ class Reply:
             columns, [(row.path, row.taken_at, row.match, row.score, row.caption) for row in self.rows]
         )
 
+    def record(self) -> dict[str, Any]:
+        """Everything, as `--json` prints it."""
+        told: dict[str, Any] = {"sentence": self.sentence, "read_as": self.read_as, "sql": self.sql}
+        told |= {"notes": self.notes, "photos": len(self.rows) if self.count is None else self.count}
+        return told | ({"rows": as_records(self.answer())} if self.count is None else {})
 
-def ask(settings: Settings, sentence: str, now: datetime.datetime | None = None) -> Reply:
-    """Answer a sentence.
+
+def ask(
+    settings: Settings, sentence: str, now: datetime.datetime | None = None, limit: int | None = None
+) -> Reply:
+    """Answer a sentence, with at most `limit` photos.
 
     Raises UsageProblem for what can't be read, ConceptMissing for a name nobody has, SqlRefused.
     """
     asker = _Asker(settings)
     question = parse(sentence, asker.known, now or datetime.datetime.now())
     asker.check_names(question)
+    if limit is not None:
+        question = replace(question, limit=min(limit, question.limit or limit))
     question, notes = asker.answerable(question)
     texts = [part for part in parts_of(question.condition) if isinstance(part, Text)]
     spoken = asker.spoken(texts)
@@ -74,7 +86,7 @@ def ask(settings: Settings, sentence: str, now: datetime.datetime | None = None)
     reply = Reply(
         sentence, asker.compiler.question(question), list(map(describe, parts_of(question.condition))), []
     )
-    if question.count and question.limit is None:
+    if question.count:
         return replace(reply, count=asker.rows(reply.sql)[0][0], notes=notes + list(map(_uncounted, unsaid)))
     exact = [] if unsaid else [Row(*row) for row in asker.rows(reply.sql)]
     if not texts or (question.limit is not None and len(exact) >= question.limit):

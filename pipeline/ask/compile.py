@@ -43,7 +43,7 @@ class Compiler:
     def question(self, question: Question) -> str:
         """The whole statement. Photos without a date come last."""
         where = "\n  AND ".join(self.condition(part) for part in _needed(parts_of(question.condition)))
-        if question.count and question.limit is None:
+        if question.count:
             return f"SELECT count(*) AS photos\nFROM photos\nWHERE {where}"
         order = "taken_at DESC NULLS LAST" if question.newest_first else "taken_at NULLS LAST"
         limit = f"\nLIMIT {int(question.limit)}" if question.limit is not None else ""

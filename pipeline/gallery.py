@@ -1,0 +1,140 @@
+"""What is found, to look at and to take along: a page of thumbnails with boxes, copies, links.
+
+Photos are only read. The page is one file that needs nothing else: thumbnails are inside it.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from PIL import Image, ImageDraw, ImageOps
+
+from ..schemas.errors import UsageProblem
+from ..schemas.paths import from_text
+from .ask.compile import literal
+from .catalog import Catalog
+from .home import disk_error
+from .views import query
+
+_SIDE = 320  # pixels of a thumbnail's longer side
+_MOST = 1000  # photos on a page
+_STYLE = """
+body { font: 15px/1.4 system-ui, sans-serif; margin: 2em; background: #fafafa; color: #222 }
+main { display: grid; grid-template-columns: repeat(auto-fill, minmax(320px, 1fr)); gap: 1.2em }
+figure { margin: 0; background: #fff; padding: .8em; border-radius: 6px; box-shadow: 0 1px 3px #0003 }
+img { max-width: 100%; display: block; margin: auto }
+figcaption { margin-top: .5em; overflow-wrap: anywhere } small { color: #777 }
+"""
+
+
+def write_page(home: Path, files: Sequence[str], title: str, page: Path | None) -> Path:
+    """Write a page of photos, paths in text form; without `page` to a file that only its owner reads."""
+    told = _told(home, files[:_MOST])
+    figures = "\n".join(_figure(file, told.get(file, {})) for file in files[:_MOST])
+    more = f"<p>and {len(files) - _MOST:,} more</p>" if len(files) > _MOST else ""
+    heading = html.escape(title)
+    text = (
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{heading}</title>'
+        f"<style>{_STYLE}</style>"
+        f"<h1>{heading}</h1><p>{len(files):,} photos</p><main>{figures}</main>{more}</html>\n"
+    )
+    if page is None:
+        handle, name = tempfile.mkstemp(prefix="myvlm-tag-", suffix=".html")
+        os.close(handle)
+        page = Path(name)
+    try:
+        page.write_text(text, "utf-8")
+    except OSError as error:
+        raise disk_error(error, page) from error
+    return page
+
+
+def copy_photos(files: Sequence[str], folder: Path) -> int:
+    """Copy photos into a folder; what is there already stays. Returns how many there are."""
+    return _put(files, folder, lambda source, target: shutil.copy2(source, target))
+
+
+def link_photos(files: Sequence[str], folder: Path) -> int:
+    """Put symbolic links to photos into a folder. Returns how many there are."""
+    return _put(files, folder, lambda source, target: os.symlink(os.path.abspath(source), target))
+
+
+def _put(files: Sequence[str], folder: Path, put: Callable[[str, Path], Any]) -> int:
+    """Put each photo under its own name; of two with the same name the second gets a number."""
+    if folder.exists() and not folder.is_dir():
+        raise UsageProblem(f"{folder} is a file", "name a folder")
+    taken: set[str] = set()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for file in map(from_text, files):
+            stem, suffix = os.path.splitext(os.path.basename(file))
+            name, number = f"{stem}{suffix}", 1
+            while name in taken:
+                number += 1
+                name = f"{stem} ({number}){suffix}"
+            taken.add(name)
+            if not os.path.lexists(folder / name):
+                put(file, folder / name)
+    except OSError as error:
+        raise disk_error(error, folder) from error
+    return len(taken)
+
+
+def _told(home: Path, files: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Caption, size and boxes of each photo."""
+    if not files:
+        return {}
+    paths = ", ".join(map(literal, files))
+    answer = query(
+        Catalog(home / "catalog"),
+        "SELECT path, any_value(width) AS width, any_value(caption) AS caption,"
+        " any_value(photos.taken_at) AS taken,"
+        " list([x0, y0, x1, y1]) FILTER (x0 IS NOT NULL) AS boxes,"
+        " list(concept) FILTER (x0 IS NOT NULL) AS names"
+        " FROM photos LEFT JOIN captions USING (photo_id)"
+        " LEFT JOIN (SELECT photo_id, concept, x0, y0, x1, y1 FROM sightings) USING (photo_id)"
+        f" WHERE path IN ({paths}) GROUP BY path",
+    )
+    return {record["path"]: record for record in answer.records()}
+
+
+def _figure(file: str, told: dict[str, Any]) -> str:
+    source = _thumbnail(file, told)
+    picture = f'<img src="data:image/jpeg;base64,{source}">' if source else "<p>can't be shown</p>"
+    caption = html.escape(told.get("caption") or "")
+    place = html.escape(file.encode("utf-8", "replace").decode())
+    taken = f"{told['taken']:%Y-%m-%d %H:%M}" if told.get("taken") else "no date"
+    return (
+        f"<figure>{picture}<figcaption>{caption}<br><small>{taken}<br>{place}</small></figcaption></figure>"
+    )
+
+
+def _thumbnail(file: str, told: dict[str, Any]) -> str:
+    """The photo, small and upright, with boxes, as base64 of a JPEG; empty if it can't be read here."""
+    try:
+        import pillow_heif
+
+        pillow_heif.register_heif_opener()
+        with Image.open(from_text(file)) as opened:
+            opened.draft("RGB", (2 * _SIDE, 2 * _SIDE))
+            image = ImageOps.exif_transpose(opened).convert("RGB")
+        image.thumbnail((_SIDE, _SIDE))
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return ""
+    scale = image.width / told["width"] if told.get("width") else 0
+    draw = ImageDraw.Draw(image)
+    for box, name in zip(told.get("boxes") or [], told.get("names") or [], strict=True):
+        corners = [edge * scale for edge in box]
+        draw.rectangle(corners, outline=(255, 220, 0), width=2)
+        draw.text((corners[0] + 3, corners[1] + 1), name, fill=(255, 220, 0))
+    packed = io.BytesIO()
+    image.save(packed, "JPEG", quality=80)
+    return base64.b64encode(packed.getvalue()).decode()
