@@ -43,6 +43,7 @@ class Resources:
 
     cpus: int
     gpus: float
+    memory: int = 0  # bytes of this machine's; 0 where workers may be anywhere
 
 
 def keep_private() -> None:
@@ -80,7 +81,8 @@ def ray_session(settings: Settings) -> Iterator[Resources]:
         total = ray.cluster_resources()
         # Ray reports dead workers on stdout, where results belong.
         with redirect_stdout(sys.stderr) if settings.verbose else redirect_stdout(io.StringIO()):
-            yield Resources(max(1, int(total.get("CPU", 1))), float(total.get("GPU", 0)))
+            memory = 0 if settings.address else int(total.get("memory", 0))
+            yield Resources(max(1, int(total.get("CPU", 1))), float(total.get("GPU", 0)), memory)
     finally:
         ray.shutdown()
 

@@ -84,7 +84,7 @@ class Stream:
     def _add_actors(self, dataset: ray.data.Dataset, stages: list[Stage], last: bool) -> ray.data.Dataset:
         import ray.data
 
-        actors = self._actors(stages)
+        actors = self.actors(stages)
         joined = (
             self.settings.address and not self.settings.workers
         )  # a cluster may grow beyond what it has now
@@ -104,7 +104,7 @@ class Stream:
                 ),
                 max_restarts=-1,  # a dead actor comes back; what it had in hand doesn't
                 max_task_retries=0,
-                **self._demand(stages),
+                **self.demand(stages),
             )
 
     def _groups(self) -> list[tuple[list[Stage], bool]]:
@@ -113,12 +113,20 @@ class Stream:
         groups = [list(group) for _, group in groupby(self.stages, lambda s: with_gpu and s.gpus > 0)]
         return [(group, group is groups[-1]) for group in groups]
 
-    def _demand(self, stages: Sequence[Stage]) -> dict[str, float]:
-        gpus = min(1.0, sum(stage.gpus for stage in stages)) if self.resources.gpus else 0.0
-        return {"num_cpus": max(stage.cpus for stage in stages), **({"num_gpus": gpus} if gpus else {})}
+    def demand(self, stages: Sequence[Stage]) -> dict[str, float]:
+        """What an actor with these stages asks Ray for."""
+        cpus = max(stage.cpus for stage in stages)
+        if self.resources.gpus and (gpus := min(1.0, sum(stage.gpus for stage in stages))):
+            return {"num_cpus": cpus, "num_gpus": gpus}
+        memory = sum(stage.memory for stage in stages)
+        if memory and self.resources.memory:  # few large models: each gets more of the CPUs
+            fit = max(1, self.resources.memory // memory)
+            cpus = max(cpus, -(-self.resources.cpus // fit))
+        return {"num_cpus": cpus}
 
-    def _actors(self, stages: Sequence[Stage]) -> int:
-        demand = self._demand(stages)
+    def actors(self, stages: Sequence[Stage]) -> int:
+        """How many of them the cluster has room for."""
+        demand = self.demand(stages)
         most = int(self.resources.cpus / demand["num_cpus"])
         if "num_gpus" in demand:
             most = int(self.resources.gpus / demand["num_gpus"])
@@ -132,7 +140,7 @@ class Stream:
     def _blocks(self, todo: pa.Table) -> list[pa.Table]:
         """Cut `todo` into what is scheduled, and lost, together: one batch, or some if there are many."""
         batch = self._batch_size(self.stages)
-        enough = 64 * self._actors(self.stages) * batch
+        enough = 64 * self.actors(self.stages) * batch
         rows = batch * (4 if todo.num_rows > enough else 1)
         return [todo.slice(start, rows) for start in range(0, todo.num_rows, rows)]
 
@@ -213,7 +221,7 @@ class _Worker:
         import ray
 
         if self.actor is None:
-            demand = self.stream._demand(self.stream.stages)
+            demand = self.stream.demand(self.stream.stages)
             maker = ray.remote(max_restarts=0, max_task_retries=0, **demand)(Chain)
             self.actor = maker.remote(list(self.stream.stages), list(self.stream.roots))
             try:

@@ -35,6 +35,11 @@ class Stage(ABC):
     batch_size: ClassVar[int] = 32
 
     @property
+    def memory(self) -> int:
+        """Bytes of main memory that its model takes where there is no GPU; 0 where that is little."""
+        return 0
+
+    @property
     def made_by(self) -> str:
         """What the rows of this stage come from: another value means that they have to be made again."""
         return self.name

@@ -121,6 +121,11 @@ class Tell(Stage):
         return f"{self.model.key} {self.fingerprint}"
 
     @property
+    def memory(self) -> int:
+        """Twice the files: 16-bit weights are widened on a CPU."""
+        return 2 * sum(path.stat().st_size for path in locate(self.model, self.home).glob("*.safetensors"))
+
+    @property
     def tried_by(self) -> str:
         """Also how it is asked: another question may do where one failed."""
         return f"{self.made_by} {self.manner.identity}"

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,8 +11,10 @@ import pytest
 from myvlm_tag.pipeline.concepts import Concepts, Kept
 from myvlm_tag.pipeline.models import fingerprint_of
 from myvlm_tag.pipeline.outlook import lines, outlook
+from myvlm_tag.pipeline.progress import Progress
+from myvlm_tag.pipeline.run import run as run_pipelines
 from myvlm_tag.schemas.concept import Check, Concept, EmbeddingInfo, HeadInfo
-from myvlm_tag.schemas.errors import ConceptMissing, UsageProblem
+from myvlm_tag.schemas.errors import ConceptMissing, Interrupted, UsageProblem
 from myvlm_tag.stages.heads.person import PersonHead
 from myvlm_tag.stages.packs import find_pack
 from myvlm_tag.stages.vlm.families import choose
@@ -35,7 +38,11 @@ def telling_pack(light_pack, tmp_path_factory):
 @pytest.fixture
 def settings(settings, telling_pack):
     return replace(
-        settings, models=str(telling_pack), workers=1, person_questions={"doing": "What does {} do?"}
+        settings,
+        models=str(telling_pack),
+        workers=1,
+        people="plain",
+        person_questions={"doing": "What does {} do?"},
     )
 
 
@@ -80,7 +87,7 @@ def test_photos_with_a_concept_are_told_and_no_others_and_nothing_twice(run, ask
         ("Mom", "doing", "What does Mom do?", "What does Anna do?")
     ]
     assert ask("SELECT DISTINCT concepts, prompt, settings[:5] FROM captions") == [
-        (["Mom"], "Please caption this image.", "place")
+        (["Mom"], "Please caption this image.", "plain")
     ]
     again = run(library, address=NOBODY)
     assert (again.to_tell, again.told, again.hits) == (0, 0, {})
@@ -106,6 +113,33 @@ def test_another_question_or_version_tells_again_and_the_outlook_said_so(run, as
     assert run(library).told == 3
     assert ask("SELECT count(*) FROM captions") == [(3,)]
     assert ask("SELECT count(*) FROM all_captions") == [(6,)]
+
+
+class _Impatient(Progress):
+    """Presses Ctrl-C when the first photos were told."""
+
+    @contextmanager
+    def step(self, name, total, unit="photos"):
+        with super().step(name, total, unit) as step:
+            if name == "tell":
+                step.advance = self.interrupt
+            yield step
+
+    def interrupt(self, *_):
+        raise KeyboardInterrupt
+
+
+def test_an_interrupted_run_keeps_what_it_told_and_the_next_tells_the_rest(
+    ask, learn, run, library, settings, ray_address
+):
+    learn("Mom")
+    slow = replace(settings, batch_size=1, address=ray_address)
+    with pytest.raises(Interrupted, match="1 photos finished in this run are kept"):
+        run_pipelines([library], slow, _Impatient(quiet=True))
+    told = ask("SELECT photo_id, run_id FROM captions")
+    assert len(told) == 1
+    assert run(library).told == 2
+    assert told[0] in ask("SELECT photo_id, run_id FROM captions")
 
 
 def test_a_concept_that_this_model_has_not_learnt_is_said_once_and_passed_over(
