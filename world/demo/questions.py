@@ -23,21 +23,18 @@ def questions(people: Sequence[str]) -> list[Question]:
         Question(
             "Who and what is in how many photos, and since when?",
             """\
-SELECT concept, count(*) AS photos,
-       min(taken_at)::DATE AS first, max(taken_at)::DATE AS last
-FROM detections JOIN photos USING (photo_id)
-WHERE hit
-GROUP BY concept
+SELECT concept, kind, count(*) AS photos, min(taken_at)::DATE AS first
+FROM sightings
+GROUP BY concept, kind
 ORDER BY photos DESC, concept""",
         ),
         Question(
             f"What does {people[0]} wear, and what is she doing then?",
             f"""\
-SELECT worn.answer AS wearing, string_agg(DISTINCT done.answer, ', ') AS doing,
-       count(*) AS photos
-FROM answers AS worn JOIN answers AS done USING (photo_id, concept)
-WHERE concept = '{people[0]}' AND worn.topic = 'wearing' AND done.topic = 'doing'
-GROUP BY worn.answer
+SELECT wearing, string_agg(DISTINCT doing, ', ') AS doing, count(*) AS photos
+FROM people
+WHERE concept = '{people[0]}'
+GROUP BY wearing
 ORDER BY photos DESC, wearing
 LIMIT 6""",
         ),
