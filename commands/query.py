@@ -65,7 +65,7 @@ def query(
     elif paths or print0:
         _print_paths(files, print0)
     else:
-        print_answer(reply.answer(), as_json=False, as_csv=as_csv)
+        print_answer(reply.answer(full=as_csv), as_json=False, as_csv=as_csv)
 
 
 def similar(

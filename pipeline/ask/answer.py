@@ -51,10 +51,14 @@ class Reply:
     count: int | None = None  # for "how many"
     notes: list[str] = field(default_factory=list)
 
-    def answer(self) -> Answer:
-        """The rows as a table."""
+    def answer(self, full: bool = True) -> Answer:
+        """The rows as a table; not `full`, without columns that tell nothing here."""
         if self.count is not None:
             return Answer(["photos"], [(self.count,)])
+        if not full and all(row.match == EXACT for row in self.rows):
+            return Answer(
+                ["path", "taken_at", "caption"], [(row.path, row.taken_at, row.caption) for row in self.rows]
+            )
         columns = ["path", "taken_at", "match", "score", "caption"]
         return Answer(
             columns, [(row.path, row.taken_at, row.match, row.score, row.caption) for row in self.rows]
@@ -156,7 +160,8 @@ class _Asker:
         if not rows:
             return reply
         most = RANKED if question.limit is None else question.limit - len(exact)
-        class_words = [one.who.class_word for one in rest if isinstance(one, Shows) and one.who.class_word]
+        shown = [one.who.class_word for one in rest if isinstance(one, Shows) and one.who.class_word]
+        class_words = list(dict.fromkeys(shown))
         try:
             ranked = rank(self.settings, self.catalog, rows, exact, texts, class_words, most)
         except ModelMissing as error:
@@ -168,8 +173,12 @@ class _Asker:
         found = [
             replace(rows[one.photo_id], match=SIMILAR, score=round(one.score, 4)) for one in ranked[:most]
         ]
-        shown = reply.sql if reply.rows else sql
-        return replace(reply, sql=shown, rows=[*reply.rows, *found], notes=[*reply.notes, note])
+        return replace(
+            reply,
+            sql=reply.sql if reply.rows else sql,
+            rows=[*reply.rows, *found],
+            notes=[*reply.notes, note],
+        )
 
 
 def _uncounted(text: Text) -> str:

@@ -141,9 +141,9 @@ class Question:
 
 
 def parts_of(condition: Condition) -> tuple[Condition, ...]:
-    """The conditions that must all hold, taken apart."""
+    """The conditions that must all hold, taken apart, each once."""
     if isinstance(condition, All):
-        return tuple(part for one in condition.conditions for part in parts_of(one))
+        return tuple(dict.fromkeys(part for one in condition.conditions for part in parts_of(one)))
     return (condition,)
 
 

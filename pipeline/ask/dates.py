@@ -64,7 +64,7 @@ _POINT = (
 _IN = r"(?:(?:taken\s+|made\s+|shot\s+)?(?:in|on|at|from|of|during|over|around|throughout|for)\s+)?"
 _THE = r"(?:the\s+)?"
 _DAYS = r"(?P<d1>\d{1,2})\s*(?:and|to|-|–)\s*(?P<d2>\d{1,2})"
-_SIDES = r"since|after|later\s+than|before|earlier\s+than|until|till|up\s+to|prior\s+to"
+_SIDES = r"since|after|(?:later|newer)\s+than|(?:from\s+)?before|(?:earlier|older)\s+than|until|till|up\s+to|prior\s+to"
 _OF_YEAR = rf"(?:\s+(?:of\s+|in\s+)?(?P<year>{_YEAR}))?"
 
 
@@ -136,7 +136,11 @@ _Reader = Callable[[re.Match[str], datetime.datetime], When | None]
 def _shapes() -> list[tuple[re.Pattern[str], _Reader]]:
     """Every shape of phrase, with what reads it."""
     shapes: list[tuple[str, _Reader]] = [
-        (rf"(?:between|from)\s+(?P<a>{_POINT})\s+(?:and|to|until|till|through)\s+(?P<b>{_POINT})", _range),
+        (rf"between\s+(?P<a>{_POINT})\s+and\s+(?P<b>{_POINT})", _range),
+        (
+            rf"(?:(?:between|from|of|in)\s+)?(?P<a>{_POINT})\s+(?:to|until|till|through)\s+(?P<b>{_POINT})",
+            _range,
+        ),
         (rf"{_IN}(?P<a>{_YEAR})\s*[-–]\s*(?P<b>{_YEAR})", _range),
         (rf"(?:between|from)\s+{_DAYS}\s+(?P<rest>{_MONTH}\s+{_YEAR})", _days),
         (rf"(?P<how>{_SIDES})\s+(?P<a>{_POINT})", _side),
@@ -151,12 +155,15 @@ def _shapes() -> list[tuple[re.Pattern[str], _Reader]]:
         (rf"{_IN}(?P<which>last\s+)?(?P<feast>{'|'.join(_FEASTS)}){_OF_YEAR}", _feast),
         (rf"{_IN}{_THE}(?P<decade>(?:19|20)\d0|[0-9]0)'?s", _decade),
         (rf"{_IN}(?:a\s+|every\s+)?(?P<day>{_WEEKDAY})s?", _weekday),
+        (rf"{_IN}(?:a\s+|every\s+)?(?P<day>{_WEEKDAY})s?\s+(?P<hour>{'|'.join(_HOURS)})s?", _weekday),
         (r"(?:on|at|during|over)\s+(?:a\s+|the\s+|every\s+)?weekends?|weekends", _weekend),
         (rf"(?:in|during|at|by)\s+(?:the\s+|every\s+)?(?P<hour>{'|'.join(_HOURS)})s?", _hours),
         (rf"(?P<which>this|yesterday)\s+(?P<hour>{'|'.join(_HOURS)})", _hours),
         (rf"{_IN}{_THE}(?P<a>{_POINT})", _point),
     ]
-    return [(re.compile(rf"(?<![\w'-]){text}(?![\w-])", re.IGNORECASE), read) for text, read in shapes]
+    return [
+        (re.compile(rf"(?<![\w'-])(?:{text})(?:'s)?(?![\w-])", re.IGNORECASE), read) for text, read in shapes
+    ]
 
 
 def _point(match: re.Match[str], now: datetime.datetime) -> When | None:
@@ -197,7 +204,7 @@ def _side(match: re.Match[str], now: datetime.datetime) -> When:
     how = match["how"].lower().split()[0]
     if how in ("since", "on", "onwards"):
         return When("", start=start)
-    if how in ("after", "later"):
+    if how in ("after", "later", "newer"):
         return When("", start=end)
     return When("", end=end if how in ("until", "till", "up") else start)
 
@@ -259,7 +266,8 @@ def _decade(match: re.Match[str], now: datetime.datetime) -> When:
 
 
 def _weekday(match: re.Match[str], now: datetime.datetime) -> When:
-    return When("", weekdays=(_WEEKDAYS.index(match["day"].lower()) + 1,))
+    hours = _HOURS.get((match.groupdict().get("hour") or "").lower())
+    return When("", weekdays=(_WEEKDAYS.index(match["day"].lower()) + 1,), hours=hours)
 
 
 def _weekend(match: re.Match[str], now: datetime.datetime) -> When:

@@ -16,7 +16,8 @@ from typing import Any, cast
 from lark import Lark, Token, Transformer, v_args
 from lark.exceptions import UnexpectedInput, VisitError
 from lark.lexer import Lexer
-from rapidfuzz import fuzz, process
+from rapidfuzz import process
+from rapidfuzz.distance import OSA
 
 from ...schemas.errors import UsageProblem
 from .clauses import (
@@ -43,7 +44,6 @@ from .words import HOLDING, fold, forms
 _PERSON = ("man", "woman", "boy", "girl", "person", "child", "people", "men", "women")
 
 _AFTER_NAMES = frozenset({"WEAR", "DO", "HOLD", "SIDE", "NEXT", "ALONE", "NAME"})
-_ALIKE = 78  # of 100: from here on a word may be a name with a slip of the pen
 
 Predicate = Callable[[Named], Condition]
 
@@ -83,8 +83,8 @@ def _suspects(pieces: Sequence[Piece], known: Known) -> Iterator[str]:
             continue
         follower = pieces[at + 1].kind if at + 1 < len(pieces) else ""
         capital = piece.said[:1].isupper() and (piece.start > 0 or follower in _AFTER_NAMES)
-        near = process.extractOne(fold(piece.said), names, scorer=fuzz.ratio, score_cutoff=_ALIKE)
-        if capital or near:
+        slips = process.extractOne(fold(piece.said), names, scorer=OSA.distance, score_cutoff=1)
+        if capital or (slips and len(piece.said) > 2):
             yield piece.said
 
 
@@ -268,8 +268,11 @@ class _Meaning(Transformer[Token, Question]):
         return _Unit(condition=some_of(texts))
 
     def when(self, children: list[Token]) -> _Unit:
-        """Any of the times: nothing is taken in two."""
-        return _Unit(condition=some_of([cast(When, self._means(t)) for t in self._only(children, "WHEN")]))
+        """Any of the times: nothing is taken in two; but "since" and "before" go together."""
+        times = [cast(When, self._means(token)) for token in self._only(children, "WHEN")]
+        sides = {(one.start is None, one.end is None) for one in times}
+        both = len(times) == 2 and sides == {(True, False), (False, True)}
+        return _Unit(condition=all_of(times) if both else some_of(times))
 
     def camera(self, children: list[Token]) -> _Unit:
         """Any of the cameras."""

@@ -30,6 +30,7 @@ def phrases() -> list[tuple[str, str, Any]]:
     within = r"within\s+(?P<km>\d+(?:\.\d+)?)\s*(?:km|kilomet(?:er|re)s?)\s+of"
     order, no_people = rf"(?P<order>{_NEWEST}|last|first)", r"(?!\s+(?:people|days?|weeks?|years?))"
     return [
+        ("AND", rf"(?:what|which)\s+{_PHOTO}s?", None),
         ("NEAR", rf"(?:{within}|near|around|close\s+to|at)\s+{number}\s*[, ]\s*{number}", _near),
         ("NEAR", r"(?:with|has|have)\s+(?:a\s+)?(?:gps|location|coordinates|geotags?)(?:\s+data)?", Near()),
         ("COUNT", rf"(?:how\s+many|(?:the\s+)?(?:number|count)\s+of)(?:\s+{_PHOTO}s?)?|count", None),
@@ -61,7 +62,11 @@ def phrases() -> list[tuple[str, str, Any]]:
             lambda m: m["side"].lower(),
         ),
         ("SIDE", rf"{_TO_SIDE}(?:middle|cent(?:er|re)(?:ed)?|centred){_IN_PHOTO}(?!\s+of\b)", "middle"),
-        ("NEXT", r"next\s+to|beside|alongside|by\s+the\s+side\s+of|close\s+to|near(?:\s+to)?", None),
+        (
+            "NEXT",
+            r"(?:right\s+)?next\s+to|beside|alongside|by\s+the\s+side\s+of|close\s+to|near(?:\s+to)?",
+            None,
+        ),
         ("INHAND", r"in\s+(?:her|his|their|its|one|both)\s+(?:hands?|arms)", None),
     ]
 

@@ -17,6 +17,7 @@ _ALIKE = {
     "QUOTED": "WORD",
 }
 _FREE = frozenset({"AND", "OR", "NOT", "ABSENT"})
+_WHO = frozenset({"NAME", "CLASS", "ANYONE"})
 _BESIDE = (["NAME"], ["CLASS"], ["ANYONE"], ["COLOR"], ["WORD"])
 
 
@@ -33,7 +34,7 @@ class Piece:
 
 def settle(pieces: list[Piece]) -> list[Piece]:
     """Decide what a word alone can't tell: "in" before clothes, "with a mug in her hand", which "or"."""
-    pieces = _lists(_dress(_hands(pieces)))
+    pieces = _lists(_dress(_hands(_nouns(pieces))))
     pieces = [p for i, p in enumerate(pieces) if p.kind != "ONLY" or _leads_to_who(pieces, i)]
     pieces = [p for p in pieces if p.kind != "WORD" or fold(p.said) not in PREPOSITIONS]
     settled = []
@@ -57,6 +58,21 @@ def _leads_to_who(pieces: Sequence[Piece], at: int) -> bool:
 def _kinds(pieces: Sequence[Piece], at: int) -> list[str]:
     """The kinds of the next two."""
     return [piece.kind for piece in pieces[at + 1 : at + 3]]
+
+
+def _nouns(pieces: list[Piece]) -> list[Piece]:
+    """After "riding", bikes are things; "waving Ben" is Ben, waving."""
+    settled: list[Piece] = []
+    for piece in pieces:
+        last = settled[-1] if settled else None
+        person = piece.kind == "NAME" and getattr(piece.means, "kind", "") == "person"
+        if piece.kind == "DO" and last and last.kind in ("DO", "HOLD"):
+            piece = replace(piece, kind="WORD")
+        if person and last and last.kind == "DO" and not any(one.kind in _WHO for one in settled):
+            settled.insert(len(settled) - 1, piece)
+        else:
+            settled.append(piece)
+    return settled
 
 
 def _hands(pieces: list[Piece]) -> list[Piece]:
@@ -92,6 +108,8 @@ def _lists(pieces: list[Piece]) -> list[Piece]:
     settled: list[Piece] = []
     for piece in pieces:
         joined = settled[-1].kind if settled else "AND"
+        if piece.kind == "AND" and joined == "NOT":
+            continue  # "except with Ben"
         if piece.kind in ("AND", "OR") and joined in ("AND", "OR"):
             if piece.kind == "OR" and settled:
                 settled[-1] = piece

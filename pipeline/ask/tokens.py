@@ -16,7 +16,7 @@ from .clauses import Named
 from .dates import Unreadable, find_dates
 from .phrases import phrases
 from .settle import Piece, settle
-from .words import CLASSES, FILLERS, NOT_ASKED, PLACES, fold, kind_of
+from .words import ARTICLES, CLASSES, FILLERS, NOT_ASKED, PLACES, fold, kind_of
 
 _LONGEST = 500  # characters
 #: Words whose meaning their neighbours settle.
@@ -169,13 +169,16 @@ _AND = (
 def _take_words(found: _Found, known: Known) -> None:
     """What is left: joining words, places of several words, then word by word."""
     _take(found, "NOT", _NOT)
-    _take(found, "OR", _word(r"or|either"), lambda m: m[0].lower() if m[0].lower() == "or" else None)
+    _take(found, "OR", _word(r"or(?:\s+else)?"))
     many = [re.escape(place) for place in PLACES if " " in place]
     _take(found, "PLACE", _word(rf"{'|'.join(many)}"), lambda m: " ".join(m[0].lower().split()))
     _take(found, "AND", _AND)
     for match in re.finditer(r"[^\W_]+(?:[-'][^\W_]+)*", found.text):
         word = fold(match[0]).removesuffix("'s")
         kind = _kind(word, known.class_words)
+        before = re.search(r"(\w+)\s+$", found.text[: match.start()])
+        if kind == "DO" and before and before[1].lower() in ARTICLES:
+            kind = "WORD"
         first = all(piece.kind == "AND" for piece in found.pieces if piece.start < match.start())
         if word in NOT_ASKED and first:
             raise UsageProblem(f"{match[0]!r} isn't understood: query finds photos", known.examples)

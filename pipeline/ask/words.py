@@ -33,6 +33,8 @@ PEOPLE = frozenset(_split(_WORDS["people"]))
 CLASSES = PEOPLE | frozenset(_split(_WORDS["animals"]))
 HOLDING = _split(_WORDS["holding"])
 FILLERS = frozenset(_split(_WORDS["fillers"]))
+#: What stands before a noun: "a bike" is none that bikes.
+ARTICLES = frozenset(_split("a an the her his their its my our one"))
 PREPOSITIONS = frozenset(_split(_WORDS["prepositions"]))
 #: Words at the start of what is no question for photos.
 NOT_ASKED = frozenset(_split(_WORDS["not_asked"]))
@@ -80,15 +82,20 @@ def forms(word: str) -> tuple[str, ...]:
     if word in COLORS:
         return _GROUPS.get(word, (word,))
     if kind_of(word) == "DO":
-        stem = base_verb(word) or word
-        short = stem[:-1] if word.endswith("ing") and stem[-1] == stem[-2] else stem
-        doubled = [f"{short}{short[-1]}ing"] if short[-1] in _DOUBLING else []
-        return tuple(
-            dict.fromkeys([word, f"{stem}ing", *doubled, *(short + end for end in ("s", "es", "", "e"))])
-        )
+        return _verb_forms(base_verb(word) or word)
     single = next((one for one in _singulars(word) if one in _GROUPS or one in PLACES), _singulars(word)[-1])
-    found = dict.fromkeys([word, *(_GROUPS.get(single) or PLACES.get(single) or (single,))])
+    found = dict.fromkeys(_GROUPS.get(single) or PLACES.get(single) or (single,))
     return tuple(dict.fromkeys([*found, *map(_plural, found)]))
+
+
+def _verb_forms(stem: str) -> tuple[str, ...]:
+    """A deed's forms, the first in -ing: of sit or sitt, and of wav."""
+    short = stem[:-1] if len(stem) > 3 and stem[-1] == stem[-2] and stem not in _VERBS else stem
+    if f"{short}e" in _VERBS:
+        return (f"{short}ing", f"{short}es", f"{short}e", f"{short}ed")
+    doubled = [f"{short}{short[-1]}ing"] if short[-1] in _DOUBLING else []
+    unsure = [] if short in _VERBS else [f"{short}e", f"{short}es"]
+    return (*doubled, f"{short}ing", f"{short}s", short, f"{short}ed", *unsure)
 
 
 def _singulars(word: str) -> list[str]:
