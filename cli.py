@@ -10,7 +10,7 @@ import sys
 
 import typer
 
-from .commands import concepts, library, models, query, world
+from .commands import concepts, corrections, library, models, query, world
 from .schemas.errors import FAILED, INTERRUPTED, OK, MyvlmTagError
 
 app = typer.Typer(
@@ -28,6 +28,10 @@ for command in (
     library.sql,
     query.query,
     query.similar,
+    corrections.confirm,
+    corrections.reject,
+    corrections.unknown,
+    corrections.ignore,
     library.compact,
     models.doctor,
     world.sample,

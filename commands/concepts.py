@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..schemas.concept import REPORT
+from ..schemas.errors import UsageProblem
 from .options import Home, Json, ModelsOption, Verbose, settings_from
 from .printing import print_answer, print_record, say
 
@@ -21,8 +23,9 @@ app = typer.Typer(
 
 
 def learn(
-    folder: Annotated[Path, typer.Argument(help="A folder with one to five photos of it.")],
     concept: Annotated[str, typer.Option(help="What you call the person, pet or thing.")],
+    folder: Annotated[Path | None, typer.Argument(help="A folder with one to five photos of it.")] = None,
+    cluster: Annotated[str, typer.Option(help="Instead of a folder: people that `unknown` found.")] = "",
     kind: Annotated[str | None, typer.Option(help="person or object (default: what the photos say).")] = None,
     identifier: Annotated[str, typer.Option(help="The word the model is to say for it.")] = "",
     captions: Annotated[
@@ -38,9 +41,19 @@ def learn(
     """Learn a person, a pet or a thing from a few photos."""
     from ..pipeline.learn import Request
     from ..pipeline.learn import learn as learn_concept
+    from ..pipeline.unknown import photos_of_cluster
 
-    request = Request(concept, folder, kind, identifier, captions, negatives, vlm)
-    _print_concept(learn_concept(settings_from(home=home, models=models), request, say), home, as_json)
+    settings = settings_from(home=home, models=models)
+    if (folder is None) == (not cluster):
+        raise UsageProblem(
+            "learn needs photos", "name a folder, or one of the people of `unknown`: --cluster ID"
+        )
+    with nullcontext(folder) if folder else photos_of_cluster(settings, cluster) as photos:
+        request = Request(
+            concept, photos, kind or ("person" if cluster else None), identifier, captions, negatives, vlm
+        )
+        learnt = learn_concept(settings, request, say)
+    _print_concept(learnt, home, as_json)
 
 
 @app.command("list")

@@ -181,6 +181,10 @@ def rename(settings: Settings, name: str, to: str) -> Concept:
     with _catalog(settings) as catalog:
         new = store.rename(name, to)
         _change_rows(catalog, lambda rows: concept_rows.renamed(rows, old, new))
+        if catalog.exists:
+            from .decisions import rename_decisions  # which needs this module
+
+            rename_decisions(catalog, old.name, new.name)
     return new
 
 

@@ -25,7 +25,11 @@ from .home import disk_error
 from .views import query
 
 _SIDE = 320  # pixels of a thumbnail's longer side
+_FACE, _COLUMNS = 160, 6  # pixels of a face on a contact sheet, faces in a row
+_YELLOW = (255, 220, 0)
 _MOST = 1000  # photos on a page
+Box = tuple[float, float, float, float]
+
 _STYLE = """
 body { font: 15px/1.4 system-ui, sans-serif; margin: 2em; background: #fafafa; color: #222 }
 main { display: grid; grid-template-columns: repeat(auto-fill, minmax(320px, 1fr)); gap: 1.2em }
@@ -65,6 +69,29 @@ def copy_photos(files: Sequence[str], folder: Path) -> int:
 def link_photos(files: Sequence[str], folder: Path) -> int:
     """Put symbolic links to photos into a folder. Returns how many there are."""
     return _put(files, folder, lambda source, target: os.symlink(os.path.abspath(source), target))
+
+
+def write_faces(sheet: Path, faces: Sequence[tuple[str, Box]]) -> Path:
+    """Write a contact sheet: each face (path in text form, box in upright pixels) with some room around it.
+
+    A photo that can't be read leaves its place empty.
+    """
+    columns = min(_COLUMNS, max(1, len(faces)))
+    canvas = Image.new("RGB", (columns * _FACE, -(-len(faces) // columns) * _FACE), (240, 240, 240))
+    for number, (path, (x0, y0, x1, y1)) in enumerate(faces):
+        image = _open(path)
+        if image is not None:
+            half = 0.9 * max(x1 - x0, y1 - y0)
+            middle = ((x0 + x1) / 2, (y0 + y1) / 2)
+            around = (middle[0] - half, middle[1] - half, middle[0] + half, middle[1] + half)
+            cut = image.crop(around).resize((_FACE - 4, _FACE - 4))
+            canvas.paste(cut, (number % columns * _FACE + 2, number // columns * _FACE + 2))
+    try:
+        sheet.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        canvas.save(sheet, "JPEG", quality=85)
+    except OSError as error:
+        raise disk_error(error, sheet) from error
+    return sheet
 
 
 def _put(files: Sequence[str], folder: Path, put: Callable[[str, Path], Any]) -> int:
@@ -119,22 +146,30 @@ def _figure(file: str, told: dict[str, Any]) -> str:
 
 def _thumbnail(file: str, told: dict[str, Any]) -> str:
     """The photo, small and upright, with boxes, as base64 of a JPEG; empty if it can't be read here."""
-    try:
-        import pillow_heif
-
-        pillow_heif.register_heif_opener()
-        with Image.open(from_text(file)) as opened:
-            opened.draft("RGB", (2 * _SIDE, 2 * _SIDE))
-            image = ImageOps.exif_transpose(opened).convert("RGB")
-        image.thumbnail((_SIDE, _SIDE))
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+    image = _open(file, 2 * _SIDE)
+    if image is None:
         return ""
+    image.thumbnail((_SIDE, _SIDE))
     scale = image.width / told["width"] if told.get("width") else 0
     draw = ImageDraw.Draw(image)
     for box, name in zip(told.get("boxes") or [], told.get("names") or [], strict=True):
         corners = [edge * scale for edge in box]
-        draw.rectangle(corners, outline=(255, 220, 0), width=2)
-        draw.text((corners[0] + 3, corners[1] + 1), name, fill=(255, 220, 0))
+        draw.rectangle(corners, outline=_YELLOW, width=2)
+        draw.text((corners[0] + 3, corners[1] + 1), name, fill=_YELLOW)
     packed = io.BytesIO()
     image.save(packed, "JPEG", quality=80)
     return base64.b64encode(packed.getvalue()).decode()
+
+
+def _open(file: str, side: int = 0) -> Image.Image | None:
+    """The photo upright, RGB, where a JPEG can, reduced to no less than `side`; None if it can't be read."""
+    import pillow_heif
+
+    pillow_heif.register_heif_opener()
+    try:
+        with Image.open(from_text(file)) as opened:
+            if side:
+                opened.draft("RGB", (side, side))
+            return ImageOps.exif_transpose(opened).convert("RGB")
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return None

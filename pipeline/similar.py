@@ -22,21 +22,21 @@ from .views import Answer, query
 
 def similar_photos(settings: Settings, photo: str, most: int) -> Answer:
     """Return the photos most like one of the catalog's, best first. Raises UsageProblem, ModelMissing."""
-    identity = _identity(settings, photo)
+    own = identity(settings, photo)
     index = _open(settings, "clip")
-    _, vectors = index.vectors([identity])
+    _, vectors = index.vectors([own])
     if not len(vectors):
         raise UsageProblem(f"{photo} isn't in the catalog yet", "bring it up to date: myvlm-tag run")
-    return _answer(settings, index, vectors[:1], identity, most)
+    return _answer(settings, index, vectors[:1], own, most)
 
 
 def similar_faces(settings: Settings, photo: str, most: int) -> Answer:
     """Return the photos with the faces most like one of PHOTO#2, its second from the left, or its largest."""
     file, number = _split(photo)
-    identity = _identity(settings, file)
+    own = identity(settings, file)
     faces = query(
         Catalog(settings.catalog),
-        f"SELECT embedding, x0, (x1 - x0) * (y1 - y0) FROM faces WHERE photo_id = {literal(identity)}"
+        f"SELECT embedding, x0, (x1 - x0) * (y1 - y0) FROM faces WHERE photo_id = {literal(own)}"
         " AND embedding IS NOT NULL ORDER BY x0",
     ).rows
     if not faces:
@@ -45,7 +45,7 @@ def similar_faces(settings: Settings, photo: str, most: int) -> Answer:
         raise UsageProblem(f"{file} has {len(faces)} faces, not {number}", "they are counted from the left")
     chosen = faces[number - 1] if number is not None else max(faces, key=lambda face: float(face[2]))
     vector = np.frombuffer(chosen[0], np.float16, FACE_DIM).astype(np.float32)
-    return _answer(settings, _open(settings, "faces"), vector[None], identity, most)
+    return _answer(settings, _open(settings, "faces"), vector[None], own, most)
 
 
 def _open(settings: Settings, table: str) -> VectorIndex:
@@ -74,8 +74,8 @@ def _split(photo: str) -> tuple[str, int | None]:
     return (file, int(number)) if mark and number.isdigit() and int(number) else (photo, None)
 
 
-def _identity(settings: Settings, photo: str) -> str:
-    """The photo's identity, by its path in the catalog or by its bytes."""
+def identity(settings: Settings, photo: str) -> str:
+    """The photo's identity, by its path in the catalog or by its bytes. Raises UsageProblem."""
     path = to_text(os.path.abspath(photo))
     found = query(Catalog(settings.catalog), f"SELECT photo_id FROM files WHERE path = {literal(path)}").rows
     if found and found[0][0]:

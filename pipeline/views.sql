@@ -30,6 +30,12 @@ FROM read_parquet('{decisions}/*.parquet', union_by_name = true)
 WHERE concept IS NOT NULL
 QUALIFY row_number() OVER (PARTITION BY photo_id, concept ORDER BY decision_id DESC) = 1;
 
+-- Faces that are nobody who matters, says the person.
+CREATE OR REPLACE VIEW ignored AS
+SELECT DISTINCT photo_id, face, made_by
+FROM read_parquet('{decisions}/*.parquet', union_by_name = true)
+WHERE verdict = 'ignore';
+
 -- One row per photo and concept; `hit` says whether it is in the photo: the person's word, else the head's.
 CREATE OR REPLACE VIEW detections AS
 SELECT detection.* REPLACE (coalesce(verdict = 'confirm', hit) AS hit), verdict

@@ -271,7 +271,8 @@ class _Meaning(Transformer[Token, Question]):
         """Any of the times: nothing is taken in two; but "since" and "before" go together."""
         times = [cast(When, self._means(token)) for token in self._only(children, "WHEN")]
         sides = {(one.start is None, one.end is None) for one in times}
-        both = len(times) == 2 and sides == {(True, False), (False, True)}
+        joined = {token.type for token in children} == {"WHEN", "AND_SAME"}
+        both = joined and len(times) == 2 and sides == {(True, False), (False, True)}
         return _Unit(condition=all_of(times) if both else some_of(times))
 
     def camera(self, children: list[Token]) -> _Unit:

@@ -1,10 +1,9 @@
-"""A catalog of many photos, each with a bit of everything, so that two questions that differ find different ones."""
+"""A catalog of many photos with a bit of everything each: two questions that differ find different photos."""
 
 from __future__ import annotations
 
 import datetime
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,11 +20,13 @@ from .truthful import write_home
 
 NOW = datetime.datetime(2026, 11, 21, 12)
 CONCEPTS = {
-    "Anna": ("woman", "person"), "Ben": ("boy", "person"), "Clara": ("woman", "person"), "Rex": ("dog", "object"),
-    "my-mug": ("mug", "object"),
+    "Anna": ("woman", "person"), "Ben": ("boy", "person"), "Clara": ("woman", "person"),
+    "Rex": ("dog", "object"), "my-mug": ("mug", "object"),
 }  # fmt: skip
 PLACES = ["on the beach", "in the park", "in the snow", "in the kitchen", "on the street"]
-CLOTHES = [f"a {color} {garment}" for color in ("red", "blue", "green") for garment in ("dress", "jacket", "coat")]
+CLOTHES = [
+    f"a {color} {garment}" for color in ("red", "blue", "green") for garment in ("dress", "jacket", "coat")
+]
 DEEDS = ["waving", "sitting", "standing", "holding a mug", "riding a bicycle"]
 SIDES = ["on the left", "in the middle", "on the right"]
 CAMERAS = ["Apple iPhone 8", "Google Pixel 3a", "Canon EOS 700D", None]
@@ -42,7 +43,11 @@ def _photo(rng: np.random.Generator, number: int) -> dict:
         sees[name]["next_to"] = f"a {beside}" if beside else "nothing"
     for name in ("Rex", "my-mug"):
         if rng.random() < 0.3:
-            sees[name] = {"color": pick(["white", "brown", "blue"]), "where": pick(SIDES), "next_to": "nothing"}
+            sees[name] = {
+                "color": pick(["white", "brown", "blue"]),
+                "where": pick(SIDES),
+                "next_to": "nothing",
+            }
     told = [f"{name} wearing {sees[name]['wearing']} {sees[name]['doing']}" for name in people]
     told += [name for name in sees if name not in people]
     told += ["a man wearing a red coat walking"] if rng.random() < 0.2 else []
@@ -50,7 +55,8 @@ def _photo(rng: np.random.Generator, number: int) -> dict:
     if number % 3 == 0:  # times that sentences speak of, which chance alone would seldom bring
         day = pick(
             [
-                datetime.datetime(2023, 7, 1 + number % 31, number % 24), datetime.datetime(2026, 6 + number % 3, 5),
+                datetime.datetime(2023, 7, 1 + number % 31, number % 24),
+                datetime.datetime(2026, 6 + number % 3, 5),
                 datetime.datetime(2020, 12, 24 + number % 3), datetime.datetime(2019, 1 + number % 12, 3),
                 datetime.datetime(2024, 1, 7, 5 + number % 9), datetime.datetime(2020, 1 + number % 12, 3),
             ]

@@ -1,0 +1,66 @@
+"""What the person says of photos and faces: this is Anna, this isn't, this face is nobody who matters.
+
+Decisions are kept for good and override the heads (`detections.hit`); nothing here is ever computed. A photo
+whose concepts changed this way is told anew by the next run.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from ..schemas.ids import new_ulid
+from ..schemas.settings import Settings
+from ..schemas.tables import DECISIONS
+from .catalog import Catalog
+from .concepts import Concepts
+from .similar import identity
+from .views import connect
+
+CONFIRM, REJECT, IGNORE = "confirm", "reject", "ignore"
+
+
+def decide(settings: Settings, name: str, photos: Sequence[str], verdict: str) -> int:
+    """Keep what the person says of a concept in these photos; returns how many photos that is.
+
+    Raises ConceptMissing, UsageProblem for a photo that isn't known, DiskFull.
+    """
+    concept = Concepts(settings.home).find(name)
+    known = list(dict.fromkeys(identity(settings, photo) for photo in photos))
+    _keep(
+        Catalog(settings.catalog),
+        ({"photo_id": p, "concept": concept.name, "verdict": verdict} for p in known),
+    )
+    return len(known)
+
+
+def ignore_faces(catalog: Catalog, faces: Iterable[tuple[str, int]], made_by: str) -> None:
+    """Keep that these faces (photo_id, face), found by the model `made_by`, are nobody who matters."""
+    _keep(
+        catalog,
+        ({"photo_id": photo, "face": face, "made_by": made_by, "verdict": IGNORE} for photo, face in faces),
+    )
+
+
+def rename_decisions(catalog: Catalog, old: str, new: str) -> None:
+    """Let what was said of a concept go on to hold under its new name. What was said stays."""
+    with connect(catalog) as connection:
+        said = connection.execute(
+            "SELECT photo_id, verdict, face, made_by FROM decisions WHERE concept = ?", [old]
+        ).fetchall()
+    names = ("photo_id", "verdict", "face", "made_by")
+    _keep(catalog, ({**dict(zip(names, row, strict=True)), "concept": new} for row in said))
+
+
+def _keep(catalog: Catalog, decisions: Iterable[dict[str, Any]]) -> None:
+    now = datetime.datetime.now(datetime.UTC).replace(tzinfo=None)
+    rows = []
+    last = ""
+    for decision in decisions:
+        last = new_ulid(last)
+        rows.append({**decision, "decision_id": last, "decided_at": now})
+    if rows:
+        catalog.decide(pa.Table.from_pylist(rows, DECISIONS))
