@@ -29,9 +29,10 @@ from .pool import CHUNK, SIZE, Photo, Pool, view_box
 WIDTH, LAYERS, HEADS, PATCH = 192, 6, 3, 16
 GRID = SIZE // PATCH
 MEAN = STD = (0.5, 0.5, 0.5)
-BATCH = 32
+BATCH = 64
+PEAK = 1.2e-3
 CHECKPOINT = "vision"
-VISION_MINUTES = 15.0
+VISION_MINUTES = 40.0
 
 _IGNORED = -100
 _PATCH_FIELDS: dict[str, tuple[str, ...]] = {
@@ -223,4 +224,4 @@ def train_in(scenes: Path, run: Run) -> None:
             outputs = forward(to_pixels(images, run.device))
         return task.loss(outputs, targets)
 
-    fit(run, CHECKPOINT, task, batch_loss, peak=1.5e-3)
+    fit(run, CHECKPOINT, task, batch_loss, peak=PEAK)
