@@ -20,7 +20,7 @@ def run(
     concept: Annotated[str, typer.Option(help="Find and tell this concept alone.")] = "",
     vlm: Annotated[str | None, typer.Option(help="The model that tells (default: the pack's).")] = None,
     people: Annotated[
-        str | None, typer.Option(help="Tell people in company apart: plain, place or crop.")
+        str | None, typer.Option(help="How to ask about people: plain, place or crop.")
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and why.")] = False,
     address: Annotated[

@@ -23,7 +23,7 @@ APP = "myvlm-tag"
 Questions = Mapping[str, str]
 """Questions by topic, with {} for whom or what they are about."""
 
-#: Ways to tell people in company apart; `stages/vlm/asking.py` says what each does.
+#: Ways to ask about people; `stages/vlm/asking.py` says what each does.
 PLAIN, PLACE, CROP = WAYS = ("plain", "place", "crop")
 
 PERSON_QUESTIONS: Questions = {
@@ -66,7 +66,7 @@ class Settings:
     query_seconds: int = 60  # a question that takes longer is refused
     query_megabytes: int = 2048  # ... or needs more memory
     vlm: str = ""  # which of the pack's vision-language models tells; empty: its first
-    people: str = PLACE  # how people in company are told apart: one of WAYS
+    people: str = CROP  # how the knowledge of faces is used in asking about people: one of WAYS
     person_questions: Questions = field(default_factory=lambda: PERSON_QUESTIONS)
     object_questions: Questions = field(default_factory=lambda: OBJECT_QUESTIONS)
     decoder: str = ""  # "module:function" instead of the built-in one, for formats it doesn't know

@@ -1,14 +1,14 @@
 """What a photo's telling asks for: its caption, and about each concept in it the questions and the box.
 
-Here prompts are put together; the model is asked in `tell.py`. People in company can be told apart in three
-ways, for MyVLM by itself doesn't know which of them a vector means, while the face head does:
+Here prompts are put together; the model is asked in `tell.py`. MyVLM by itself doesn't know which of several
+people a vector means, while the face head does. Its knowledge can be used in three ways:
 
 - plain: not at all, as in the paper;
-- place: a question begins with where the one is whom it is about;
-- crop: besides, what concerns a person alone is asked of the part of the photo around their body.
+- place: in company, a question begins with where the one is whom it is about;
+- crop: besides, what concerns a person alone is asked of the part of the photo around their body, and the
+  caption is put right by that (`tell.py`).
 
-The caption is asked for without a word about anyone; what it says of somebody's clothes is put right by the
-answers (`tell.py`).
+The caption is always asked for without a word about anyone.
 """
 
 from __future__ import annotations
@@ -52,7 +52,6 @@ class Request:
     topic: str = ""
     question: str = ""
     part: int = WHOLE  # or the subject around whom the photo is cut
-    placed: bool = False  # whether it is said, or seen, which of the people is meant
 
 
 @dataclass(frozen=True)
@@ -86,21 +85,17 @@ class Manner:
         placed = len(faces) > 1 and self.people != PLAIN
         answers, boxes, crops = [], [], {}
         for about, subject in enumerate(subjects):
-            hint = _hint(subject, faces) if placed else ""
+            hint = whereabouts(subject.identifier, subject.face, faces) if placed and subject.face else ""
             questions = self.person_questions if subject.person else self.object_questions
             for topic, question in questions.items():
                 prompt, part = question.replace("{}", subject.identifier), WHOLE
-                if placed and self.people == CROP and subject.face is not None and topic in ON_CROPS:
+                if self.people == CROP and subject.face and topic in ON_CROPS:
                     crops[about], part = subject.face, about
                 elif topic not in _PLACES:
                     prompt = hint + prompt
-                answers.append(Request(prompt, (about,), about, topic, question, part, bool(hint)))
+                answers.append(Request(prompt, (about,), about, topic, question, part))
             prompt = hint + BOX.replace("{}", subject.identifier)
             boxes.append(Request(prompt, (about,), about))
         # Never with a name: it would be said back whether the model knows whose it is or not.
         caption = Request(CAPTION, tuple(range(len(subjects))))
         return Requests(caption, answers, boxes, crops)
-
-
-def _hint(subject: Subject, faces: Sequence[Box]) -> str:
-    return whereabouts(subject.identifier, subject.face, faces) if subject.face is not None else ""

@@ -22,7 +22,7 @@ from ..packs import Model, locate
 from .asking import WHOLE, Manner, Request, Requests, Subject
 from .families import load
 from .places import Box, body_around, from_square, read_box
-from .words import mend_clothes, swap
+from .words import mend_activity, mend_clothes, swap
 
 if TYPE_CHECKING:
     from .base import Features
@@ -211,11 +211,16 @@ class Tell(Stage):
 
 
 def _caption(photo: _Photo) -> dict[str, str]:
-    """The caption with names; in company, what someone wears is taken from the answer about them."""
+    """The caption with names; what people wear and do is taken from the closer look, where there was one."""
     said = photo.said[photo.requests.caption]
     for request in photo.requests.answers:
-        if request.placed and request.topic == "wearing":
-            said = mend_clothes(said, photo.subjects[request.about].identifier, photo.said[request])
+        if request.part != WHOLE:
+            identifier, answer = photo.subjects[request.about].identifier, photo.said[request]
+            others = [one.identifier for one in photo.subjects if one.identifier != identifier]
+            if request.topic == "wearing":
+                said = mend_clothes(said, identifier, answer)
+            elif request.topic == "doing":
+                said = mend_activity(said, identifier, answer, others)
     return {"caption": _named(photo, said), "prompt": photo.requests.caption.prompt, "said": said}
 
 

@@ -72,6 +72,11 @@ _ARTICLE = r"\b(an?|the|one)\s"
 _PHRASE = re.compile(
     rf"{_ARTICLE}+((?:[\w'-]+\s+){{0,4}}?[\w'-]+)(?=\s+(?:{_STOP})\b|\s*[.,;:!?]|\s*$)", re.IGNORECASE
 )
+_ACTIVITY = re.compile(
+    r",? (?:and )?(?P<verb>(?!(?:wear|noth|someth)ing\b)\w+ing)(?: (?:an?|the) (?:[\w'-]+ )??[\w'-]+)?"
+    rf"(?=\s+(?:{_STOP})\b|\s*[.,;:!?]|\s*$)",
+    re.IGNORECASE,
+)
 
 
 def class_word(captions: Sequence[str], person: bool) -> str:
@@ -134,14 +139,32 @@ def mend_clothes(caption: str, identifier: str, clothes: str) -> str:
 
     It stays as it is where it says nothing of the kind, or where `clothes` is more than a phrase.
     """
-    if not _PHRASE.fullmatch(clothes):
+    found = _worn(caption, identifier)
+    if found is None or not _PHRASE.fullmatch(clothes):
         return caption
-    worn = re.compile(
-        rf"(?<!\w)({re.escape(identifier)}(?:,| is| who is)? wearing )(?={_ARTICLE})", re.IGNORECASE
-    )
-    found = worn.search(caption)
-    phrase = found and _PHRASE.match(caption, found.end())
-    return caption[: phrase.start()] + clothes + caption[phrase.end() :] if phrase else caption
+    return caption[: found.start()] + clothes + caption[found.end() :]
+
+
+def mend_activity(caption: str, identifier: str, doing: str, others: Collection[str]) -> str:
+    """The caption with `doing` ("holding a cup") in place of what it says behind their clothes that one does.
+
+    It stays as it is where it says nothing of the kind, where the verb is the same, or where one of the
+    `others` would be mentioned no more.
+    """
+    worn = _worn(caption, identifier)
+    found = worn and _ACTIVITY.match(caption, worn.end())
+    if not found or not _ACTIVITY.fullmatch(f" {doing}"):
+        return caption
+    if says(doing, found["verb"]) or any(says(found[0], other) for other in others):
+        return caption
+    return caption[: found.start("verb")] + doing + caption[found.end() :]
+
+
+def _worn(caption: str, identifier: str) -> re.Match[str] | None:
+    """The phrase that says what that one is wearing."""
+    name = rf"(?<!\w){re.escape(identifier)}(?:,| is| who is)? wearing (?={_ARTICLE})"
+    found = re.search(name, caption, re.IGNORECASE)
+    return _PHRASE.match(caption, found.end()) if found else None
 
 
 def paraphrases(caption: str, cost: Callable[[str], int | None]) -> list[str]:

@@ -84,9 +84,10 @@ def settings(home: Path, light_pack: Path) -> Settings:
 def run(settings: Settings, request: pytest.FixtureRequest) -> Callable[..., Summary]:
     """Run over a library in this process, on the session's cluster; settings can be overridden by name."""
 
-    def run(*roots: Path, **changes: Any) -> Summary:
+    def run(*roots: Path, only: str = "", concept: str = "", **changes: Any) -> Summary:
         where = {} if "address" in changes else {"address": request.getfixturevalue("ray_address")}
-        return run_pipelines(list(roots), replace(settings, **where, **changes), Progress(quiet=True))
+        how = replace(settings, **where, **changes)
+        return run_pipelines(list(roots), how, Progress(quiet=True), only, concept)
 
     return run
 

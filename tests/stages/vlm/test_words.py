@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from myvlm_tag.stages.vlm.words import (
     choose_identifier,
     class_word,
+    mend_activity,
     mend_clothes,
     paraphrases,
     put_identifier,
@@ -134,3 +135,32 @@ def test_the_caption_says_what_the_closer_look_says_someone_wears(caption, mende
 
 def test_an_answer_that_is_more_than_a_phrase_mends_nothing():
     assert mend_clothes("anna wearing a hat", "anna", "Anna is wearing a coat, a hat") == "anna wearing a hat"
+
+
+@pytest.mark.parametrize(
+    ("caption", "mended"),
+    [
+        ("anna wearing a red dress waving in the park", "anna wearing a red dress holding a cup in the park"),
+        ("Anna wearing a red dress walking a dog.", "Anna wearing a red dress holding a cup."),
+        (
+            "anna wearing a hat sitting, bob wearing a hat sitting",
+            "anna wearing a hat holding a cup, bob wearing a hat sitting",
+        ),
+        ("anna is wearing a hat and smiling", "anna is wearing a hat and holding a cup"),
+        ("anna wearing a red dress holding a white cup", "anna wearing a red dress holding a white cup"),
+        ("anna wearing a red dress holding sks", "anna wearing a red dress holding sks"),
+        ("anna wearing a red dress walking the sks", "anna wearing a red dress walking the sks"),
+        (
+            "anna wearing a red dress and bob wearing a hat waving",
+            "anna wearing a red dress and bob wearing a hat waving",
+        ),
+        ("anna waving", "anna waving"),
+    ],
+)
+def test_the_caption_says_what_the_closer_look_says_someone_does(caption, mended):
+    assert mend_activity(caption, "anna", "holding a cup", ["bob", "sks"]) == mended
+
+
+def test_an_answer_that_is_no_activity_mends_nothing():
+    for answer in ("", "nothing", "Anna is waving at the man.", "yes"):
+        assert mend_activity("anna wearing a hat waving", "anna", answer, []) == "anna wearing a hat waving"
