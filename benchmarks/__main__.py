@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from . import heads, index, memory, plan, tell, throughput
+from . import heads, index, memory, plan, query, tell, throughput
 from .common import Sizes
 
 BENCHMARKS: dict[str, Callable[[Sizes, Path], None]] = {
@@ -21,6 +21,7 @@ BENCHMARKS: dict[str, Callable[[Sizes, Path], None]] = {
     "index": index.search_in_many_vectors,
     "heads": heads.heads_over_a_library,
     "tell": tell.telling_against_one_prompt_at_a_time,
+    "query": query.questions_over_a_library,
     "memory": memory.peak_over_four_times_the_photos,
 }
 

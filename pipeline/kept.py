@@ -27,6 +27,7 @@ KEPT = (
     "detections",
     "hits",
     "captions",
+    "caption_parts",
     "answers",
     "boxes",
     "failures",
@@ -86,8 +87,7 @@ def _digest(catalog: Catalog) -> str:
     """Names say it all: files of segments and decisions never change."""
     try:
         decisions = sorted(os.listdir(catalog.decisions_folder))
-        runs = sorted(os.listdir(catalog.runs)) if catalog.runs.exists() else []
         segments = [segment.name for segment in catalog.segments()]
     except OSError as error:
         raise HomeUnusable(f"can't read {to_text(catalog.folder)}: {error.strerror}") from error
-    return blake3(repr((script(catalog), segments, decisions, runs)).encode()).hexdigest(length=8)
+    return blake3(repr((script(catalog), segments, decisions)).encode()).hexdigest(length=8)

@@ -31,6 +31,7 @@ from .cluster import Resources, ray_session
 from .concepts import Concepts
 from .heads import score_library
 from .home import command_line, ensure_home, locked
+from .kept import refresh
 from .models import Models, load_models
 from .progress import Progress, Step
 from .stream import Stream
@@ -113,6 +114,7 @@ class _Run:
         if self.summary.todo or not (self.catalog.folder / "index").exists():
             index.update(self.catalog, models.wanted, self.progress)
         write_database(self.catalog)
+        refresh(self.catalog)
 
     @property
     def resources(self) -> Resources:

@@ -61,6 +61,11 @@ JOIN (SELECT photo_id, list(version) AS found FROM hits GROUP BY photo_id) USING
 WHERE list_has_all(found, versions)
 QUALIFY row_number() OVER (PARTITION BY photo_id ORDER BY run_id DESC) = 1;
 
+-- What captions say, one row per part about one of those in the photo: "Anna wearing a red dress".
+CREATE OR REPLACE VIEW caption_parts AS
+SELECT photo_id, unnest(string_split_regex(caption, ', | and ')) AS part
+FROM captions;
+
 CREATE OR REPLACE VIEW all_answers AS
 FROM read_parquet('{segments}/*/answers.parquet', union_by_name = true);
 

@@ -173,12 +173,9 @@ def literals(choices: Sequence[str]) -> str:
 
 
 def _captioned(words: Words) -> str:
-    """The caption has all the words; several in the part about one of those in the photo."""
-    said = _both(_says("caption", words))
-    if len(words) > 1:
-        part = _both(_says("part", words))
-        said += f" AND list_bool_or([{part} FOR part IN string_split_regex(caption, ', | and ')])"
-    return f"photo_id IN (SELECT photo_id FROM captions WHERE {said})"
+    """The caption has the word; of several, the part about one of those in the photo has them all."""
+    table, column = ("captions", "caption") if len(words) == 1 else ("caption_parts", "part")
+    return f"photo_id IN (SELECT photo_id FROM {table} WHERE {_both(_says(column, words))})"
 
 
 def _called(who: Named) -> tuple[str, ...]:

@@ -64,9 +64,7 @@ _POINT = (
 _IN = r"(?:(?:taken\s+|made\s+|shot\s+)?(?:in|on|at|from|of|during|over|around|throughout|for)\s+)?"
 _THE = r"(?:the\s+)?"
 _DAYS = r"(?P<d1>\d{1,2})\s*(?:and|to|-|–)\s*(?P<d2>\d{1,2})"
-_SIDES = (
-    r"since|after|(?:later|newer|older|earlier)\s+than|(?:from\s+)?before|until|till|up\s+to|prior\s+to"
-)
+_SIDES = r"since|after|(?:later|newer|older|earlier)\s+than|(?:from\s+)?before|until|till|up\s+to|prior\s+to"
 _OF_YEAR = rf"(?:\s+(?:of\s+|in\s+)?(?P<year>{_YEAR}))?"
 
 

@@ -38,10 +38,13 @@ _LITERAL = re.compile(r"'(?:[^']|'')*'")
 _WORD = re.compile(r"[A-Za-z_]\w*")
 #: Every word of SQL that the grammar can write; what else there is stands inside literals.
 GRAMMAR = set(
-    """SELECT FROM photos LEFT JOIN captions USING photo_id path taken_at caption WHERE AND OR NOT IN ORDER BY DESC
-    NULLS LAST LIMIT count AS coalesce true false sightings concept kind wearing color doing position next_to says
-    says_any list_bool_or part FOR string_split_regex faces BETWEEN TIMESTAMP month day hour isodow concat_ws
-    camera_make camera_model distance_km latitude longitude IS NULL""".split()
+    _WORD.findall(
+        """
+        SELECT FROM photos LEFT JOIN captions USING photo_id path taken_at caption WHERE AND OR NOT IN ORDER
+        BY DESC NULLS LAST LIMIT count AS coalesce true false sightings concept kind wearing color doing
+        position next_to says says_any caption_parts part faces BETWEEN TIMESTAMP month day hour
+        isodow concat_ws camera_make camera_model distance_km latitude longitude IS NULL"""
+    )
 )
 
 
