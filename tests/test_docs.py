@@ -53,7 +53,7 @@ def test_every_command_is_in_the_readme(command: str) -> None:
 
 @pytest.mark.parametrize("line", [line for line in TYPED if line.startswith("myvlm-tag")])
 def test_every_command_line_of_the_readme_is_one(line: str) -> None:
-    command, words = typer.main.get_command(app), shlex.split(line)[1:]
+    command, words = typer.main.get_command(app), shlex.split(line, comments=True)[1:]
     while hasattr(command, "commands"):
         command = command.commands[words.pop(0)]
     command.make_context(line, words)  # raises for options and arguments that don't exist
