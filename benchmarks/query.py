@@ -7,6 +7,7 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +65,7 @@ def questions_over_a_library(sizes: Sizes, folder: Path) -> None:
     known = Known([Named("Anna", "woman"), Named("Ben", "boy")], _CAMERAS)
     ratios, slowest = [], 0.0
     for sentence, where in _QUESTIONS.items():
-        here, found = _timed(lambda sentence=sentence: _ask(catalog, known, sentence))
+        here, found = _timed(partial(_ask, catalog, known, sentence))
         there, same = _timed(
             lambda where=where, counted="how many" in sentence: _ask_sqlite(rows, where, counted)
         )
