@@ -19,9 +19,7 @@ def run(
     only: Annotated[str, typer.Option(help="One pipeline alone: features, heads or tell.")] = "",
     concept: Annotated[str, typer.Option(help="Find and tell this concept alone.")] = "",
     vlm: Annotated[str | None, typer.Option(help="The model that tells (default: the pack's).")] = None,
-    people: Annotated[
-        str | None, typer.Option(help="How to ask about people: plain, place or crop.")
-    ] = None,
+    people: Annotated[str | None, typer.Option(help="How to ask about people: plain, place or crop.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and why.")] = False,
     address: Annotated[
         str | None, typer.Option(help="A Ray cluster to run on (default: this machine).")
@@ -84,7 +82,7 @@ def failures(home: Home = None, as_json: Json = False, verbose: Verbose = False)
 
 def sql(
     query: Annotated[
-        str, typer.Argument(help="One SELECT over photos, captions, answers, boxes, detections, ...")
+        str, typer.Argument(help="One SELECT over photos, sightings, captions, ... (docs/tables.md).")
     ],
     home: Home = None,
     as_json: Json = False,
@@ -93,9 +91,12 @@ def sql(
 ) -> None:
     """Ask the catalog in SQL. Nothing can be changed, and nothing but the catalog can be read."""
     from ..pipeline.catalog import Catalog
+    from ..pipeline.views import Bounds
     from ..pipeline.views import query as ask
 
-    print_answer(ask(Catalog(settings_from(home=home).catalog), query), as_json, as_csv)
+    settings = settings_from(home=home)
+    bounds = Bounds(settings.query_seconds, settings.query_megabytes)
+    print_answer(ask(Catalog(settings.catalog), query, bounds), as_json, as_csv)
 
 
 def compact(home: Home = None, as_json: Json = False, verbose: Verbose = False) -> None:

@@ -35,7 +35,7 @@ _MADE = {
     "kind": "person or object; of failures the sort",
     "confirmed": "whether the person said so",
     "wearing": "the model's answer", "color": "the model's answer", "doing": "the model's answer",
-    "position": "the model's answer to where someone is: on the left, in the middle, on the right",
+    "position": "on the left, in the middle, on the right",
     "next_to": "the model's answer",
     "photos": "how many photos it has been through",
     "current": "whether it is the one that answers",

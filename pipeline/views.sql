@@ -158,16 +158,22 @@ SEMI JOIN (FROM chosen WHERE stage = 'clip') USING (photo_id, made_by)
 SEMI JOIN files USING (photo_id);
 
 -- Who and what is seen where: one row per photo and concept that is in it, the model's answers as columns. The
--- box is where the vision-language model points, else the face.
+-- box is the face, of things where the vision-language model points; `position` goes by the face where there is
+-- one, since that is measured, else by the answer.
 CREATE OR REPLACE VIEW sightings AS
 SELECT photo_id, photos.path, photos.taken_at, concept,
        if(contains(detection.made_by, ' on faces '), 'person', 'object') AS kind,
        detection.score, coalesce(verdict = 'confirm', false) AS confirmed, detection.face,
-       coalesce(boxes.x0, faces.x0) AS x0, coalesce(boxes.y0, faces.y0) AS y0,
-       coalesce(boxes.x1, faces.x1) AS x1, coalesce(boxes.y1, faces.y1) AS y1,
-       wearing, color, doing, position, next_to
+       coalesce(faces.x0, boxes.x0) AS x0, coalesce(faces.y0, boxes.y0) AS y0,
+       coalesce(faces.x1, boxes.x1) AS x1, coalesce(faces.y1, boxes.y1) AS y1,
+       wearing, color, doing,
+       CASE WHEN faces.x0 IS NULL THEN position
+            WHEN faces.x0 + faces.x1 < 2 * 0.365 * photos.width THEN 'on the left'
+            WHEN faces.x0 + faces.x1 > 2 * 0.635 * photos.width THEN 'on the right'
+            ELSE 'in the middle' END AS position,
+       next_to
 FROM (FROM detections WHERE hit) AS detection
-JOIN (SELECT photo_id, path, taken_at FROM photos) AS photos USING (photo_id)
+JOIN (SELECT photo_id, path, taken_at, width FROM photos) AS photos USING (photo_id)
 LEFT JOIN (SELECT photo_id, face, x0, y0, x1, y1 FROM faces) AS faces USING (photo_id, face)
 LEFT JOIN (SELECT photo_id, concept, x0, y0, x1, y1 FROM boxes) AS boxes USING (photo_id, concept)
 LEFT JOIN (SELECT photo_id, concept,

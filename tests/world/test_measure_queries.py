@@ -1,4 +1,4 @@
-"""The measure of questions, on a catalog that tells the truth: what is asked, and that right counts as right."""
+"""The measure of questions, on a catalog that tells the truth."""
 
 from __future__ import annotations
 
