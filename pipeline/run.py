@@ -64,7 +64,9 @@ def run(
             with ExitStack() as ray:
                 _Run(catalog, settings, progress, summary, stop, ray).all(only, concept)
             summary.ended = "complete"
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, RuntimeError) as error:
+            if isinstance(error, RuntimeError) and not stop.is_set():  # DuckDB's own word for Ctrl-C
+                raise
             raise Interrupted(
                 f"interrupted; {summary.done + summary.told:,} photos finished in this run are kept",
                 "run again to go on",

@@ -4,7 +4,8 @@ Here prompts are put together; the model is asked in `tell.py`. MyVLM by itself 
 people a vector means, while the face head does. Its knowledge can be used in three ways:
 
 - plain: not at all, as in the paper;
-- place: in company, a question begins with where the one is whom it is about;
+- place: in company, a question begins with where the face is of whom it is about, and a box is asked for by
+  the side on which they are, where nobody else is there;
 - crop: besides, what concerns a person alone is asked of the part of the photo around their body, and the
   caption is put right by that (`tell.py`).
 
@@ -19,14 +20,11 @@ from dataclasses import dataclass
 from blake3 import blake3
 
 from ...schemas.settings import CROP, PLAIN
-from .places import Box, whereabouts
+from .places import Box, box_text, pointed_out
 from .words import BOX, CAPTION
 
 #: Topics whose answer stands in the crop around a person; others need the whole photo.
 ON_CROPS = ("wearing", "doing", "color", "hair", "glasses", "expression")
-#: ... and those that a place said beforehand would answer.
-_PLACES = ("where",)
-
 WHOLE = -1  # the photo, no part of it
 
 _VERSION = 1  # raised when the same settings would ask in another way
@@ -82,20 +80,22 @@ class Manner:
 
     def requests(self, subjects: Sequence[Subject], faces: Sequence[Box]) -> Requests:
         """What to ask about a photo; `faces` are all that are in it, strangers' too."""
-        placed = len(faces) > 1 and self.people != PLAIN
         answers, boxes, crops = [], [], {}
         for about, subject in enumerate(subjects):
-            hint = whereabouts(subject.identifier, subject.face, faces) if placed and subject.face else ""
+            face = subject.face if self.people != PLAIN else None
+            hint, whom = "", subject.identifier
+            if face and len(faces) > 1:
+                hint = f"{subject.identifier} is at {box_text(face)}. "
+                whom = pointed_out(face, faces) or whom  # a box said beforehand would be said back
             questions = self.person_questions if subject.person else self.object_questions
             for topic, question in questions.items():
                 prompt, part = question.replace("{}", subject.identifier), WHOLE
-                if self.people == CROP and subject.face and topic in ON_CROPS:
-                    crops[about], part = subject.face, about
-                elif topic not in _PLACES:
+                if face and self.people == CROP and topic in ON_CROPS:
+                    crops[about], part = face, about
+                else:
                     prompt = hint + prompt
                 answers.append(Request(prompt, (about,), about, topic, question, part))
-            prompt = hint + BOX.replace("{}", subject.identifier)
-            boxes.append(Request(prompt, (about,), about))
+            boxes.append(Request(BOX.replace("{}", whom), (about,), about))
         # Never with a name: it would be said back whether the model knows whose it is or not.
         caption = Request(CAPTION, tuple(range(len(subjects))))
         return Requests(caption, answers, boxes, crops)

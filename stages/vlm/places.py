@@ -54,13 +54,10 @@ def side(box: Box) -> str:
     return "on the left" if middle < _LEFT else "on the right" if middle > _RIGHT else "in the middle"
 
 
-def whereabouts(identifier: str, face: Box, everyone: Sequence[Box]) -> str:
-    """Where someone's face is, as a sentence and a space: "sks is on the left. ".
-
-    `everyone` are all faces of the photo: who is on a side with others is placed by the box.
-    """
+def pointed_out(face: Box, everyone: Sequence[Box]) -> str | None:
+    """Who has that face, by their side: "the person on the left"; None where others of `everyone` are too."""
     alone = sum(side(other) == side(face) for other in everyone) == 1
-    return f"{identifier} is {side(face) if alone else f'at {box_text(face)}'}. "
+    return f"the person {side(face)}" if alone else None
 
 
 def body_around(face: Box) -> Box:

@@ -39,15 +39,24 @@ def test_plain_says_no_place_in_company_either():
     assert alone == company
 
 
-def test_place_says_where_someone_is_before_all_questions_but_that():
+def test_place_says_where_the_face_is_before_a_question_but_never_a_box_before_a_box():
     bob = Subject("Dad", "Bob", True, RIGHT)
     requests = _manner("place").requests([ANNA, bob, MUG], [LEFT, RIGHT])
     prompts = {request.topic: request.prompt for request in requests.answers if request.about == 0}
-    assert prompts["wearing"] == "Anna is on the left. What is Anna wearing in the image?"
-    assert prompts["where"] == "Where is Anna in the image?"
-    assert requests.boxes[1].prompt.startswith("Bob is on the right. Please")
-    assert not any(" is on " in request.prompt for request in requests.answers if request.about == 2)
+    assert prompts["wearing"] == "Anna is at [0.10, 0.10, 0.20, 0.20]. What is Anna wearing in the image?"
+    assert prompts["where"].startswith("Anna is at [0.10, ")
+    assert not any(" is at " in request.prompt for request in requests.answers if request.about == 2)
+    assert [request.prompt.rpartition("describes: ")[2] for request in requests.boxes] == [
+        "the person on the left.",
+        "the person on the right.",
+        "sks.",
+    ]
     assert requests.crops == {}
+
+
+def test_whoever_shares_a_side_is_pointed_at_by_the_identifier():
+    (box,) = _manner("place").requests([ANNA], [LEFT, (0.2, 0.1, 0.3, 0.2), RIGHT]).boxes
+    assert box.prompt.endswith("describes: Anna.")
 
 
 @pytest.mark.parametrize("faces", [[LEFT], [RIGHT, LEFT]])

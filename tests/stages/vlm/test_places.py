@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from myvlm_tag.stages.vlm.places import body_around, box_text, from_square, read_box, side, whereabouts
+from myvlm_tag.stages.vlm.places import body_around, box_text, from_square, pointed_out, read_box, side
 
 parts = st.floats(0, 1).map(lambda value: round(value, 2))
 
@@ -48,16 +48,15 @@ def test_a_box_in_the_padded_square_is_put_back_onto_the_photo():
     assert from_square((0.0, 0.0, 0.2, 1.0), 100, 200) is None  # padding alone
 
 
-def test_people_are_placed_by_sides_and_by_their_box_where_a_side_has_several():
+def test_people_are_pointed_out_by_their_side_unless_others_are_there_too():
     left, right, righter = (0.1, 0.1, 0.2, 0.2), (0.7, 0.1, 0.8, 0.2), (0.8, 0.1, 0.9, 0.2)
     assert [side(box) for box in (left, (0.4, 0, 0.6, 1), right)] == [
         "on the left",
         "in the middle",
         "on the right",
     ]
-    assert whereabouts("Anna", left, [left, right, righter]) == "Anna is on the left. "
-    said = whereabouts("Bob", right, [left, right, righter])
-    assert said == "Bob is at [0.70, 0.10, 0.80, 0.20]. "
+    assert pointed_out(left, [left, right, righter]) == "the person on the left"
+    assert pointed_out(right, [left, right, righter]) is None
 
 
 @settings(deadline=None)
