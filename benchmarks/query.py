@@ -66,9 +66,7 @@ def questions_over_a_library(sizes: Sizes, folder: Path) -> None:
     ratios, slowest = [], 0.0
     for sentence, where in _QUESTIONS.items():
         here, found = _timed(partial(_ask, catalog, known, sentence))
-        there, same = _timed(
-            lambda where=where, counted="how many" in sentence: _ask_sqlite(rows, where, counted)
-        )
+        there, same = _timed(partial(_ask_sqlite, rows, where, "how many" in sentence))
         assert found == same, (sentence, found, same)
         ratios.append(here / there)
         slowest = max(slowest, here)

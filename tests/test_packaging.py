@@ -43,7 +43,8 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
 def test_the_wheel_holds_every_module_and_the_data_they_read(wheel: set[str]) -> None:
     modules = {path for room in ROOMS for path in (ROOT / room).rglob("*.py")}
     weights = {path for path in (ROOT / "world" / "weights").rglob("*") if path.is_file()}
-    data = {*(ROOT / "pipeline").rglob("*.sql"), *(ROOT / "pipeline").rglob("*.lark"), ROOT / "py.typed", ROOT / "cli.py"}
+    asked = {path for kind in ("sql", "lark", "toml") for path in (ROOT / "pipeline").rglob(f"*.{kind}")}
+    data = {*asked, ROOT / "py.typed", ROOT / "cli.py"}
     wanted = {f"myvlm_tag/{path.relative_to(ROOT).as_posix()}" for path in modules | weights | data}
     assert wanted - wheel == set()
 
