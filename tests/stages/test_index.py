@@ -161,3 +161,22 @@ def test_a_folder_that_cannot_be_written_costs_time_only(tmp_path):
     (tmp_path / "index").write_text("a file where the folder should be")
     files = [write(tmp_path / "a.parquet", clustered(20))]
     assert photos(open_index(tmp_path / "index", files, "model").search(clustered(20)[4], 1)) == [4]
+
+
+@pytest.mark.parametrize("flat_rows", [10_000, 100], ids=["flat", "lists"])
+def test_a_search_among_some_photos_is_exact_and_finds_no_others(flat_rows, tmp_path):
+    vectors = clustered(3000)
+    index = open_index(tmp_path / "index", [write(tmp_path / "a.parquet", vectors)], "model", flat_rows)
+    some = np.arange(0, 3000, 7)
+    hits = index.search(vectors[3], 5, among=[f"{number:08d}" for number in some])
+    assert photos(hits) == some[np.argsort(-(vectors[some] @ vectors[3]))[:5]].tolist()
+
+
+@pytest.mark.parametrize("flat_rows", [10_000, 100], ids=["flat", "lists"])
+def test_vectors_are_given_back_by_photo(flat_rows, tmp_path):
+    vectors = clustered(3000)
+    index = open_index(tmp_path / "index", [write(tmp_path / "a.parquet", vectors)], "model", flat_rows)
+    ids, found = index.vectors(["00000010", "00000020", "nobody"])
+    assert ids["photo_id"].to_pylist() == ["00000010", "00000020"]
+    assert found == pytest.approx(vectors[[10, 20]], abs=2e-3)
+    assert index.vectors([])[1].shape == (0, DIMENSIONS)
