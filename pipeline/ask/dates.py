@@ -55,14 +55,14 @@ _COUNT = rf"(?:\d+|{'|'.join(sorted(_NUMBERS, key=len, reverse=True))})"
 _UNIT = r"(?:day|week|month|year)"
 #: One date that dateparser reads, with its precision.
 _POINT = (
-    rf"(?:\d{{4}}-\d\d-\d\d|\d{{4}}-\d\d(?!\d)|\d{{1,2}}[./]\d{{1,2}}[./]\d{{4}}"
+    rf"(?:\d{{4}}-\d\d-\d\d|\d{{4}}-\d\d(?!\d)|\d{{1,2}}[./]\d{{1,2}}[./]\d{{4}}|\d{{1,2}}/\d{{4}}"
     rf"|{_NTH}\s+(?:of\s+)?{_MONTH}(?:,?\s+{_YEAR})?|{_MONTH}\s+{_NTH}(?!\d)(?:,?\s+{_YEAR})?"
     rf"|{_MONTH},?\s+(?:of\s+)?{_YEAR}|(?:last|this)\s+{_MONTH}|{_MONTH}|(?:the\s+year\s+)?{_YEAR}"
     rf"|today|the\s+day\s+before\s+yesterday|yesterday|{_COUNT}\s+{_UNIT}s?\s+ago"
     rf"|(?:last|this)\s+(?:{_UNIT}|{_WEEKDAY}|{_SEASON})|{_SEASON}(?:\s+of)?\s+{_YEAR}(?:[/-]\d\d(?!\d))?)"
 )
 _IN = r"(?:(?:taken\s+|made\s+|shot\s+)?(?:in|on|at|from|of|during|over|around|throughout|for)\s+)?"
-_THE = r"(?:the\s+)?"
+_THE = r"(?:the\s+)?(?:(?:month|year)\s+of\s+)?"
 _DAYS = r"(?P<d1>\d{1,2})\s*(?:and|to|-|–)\s*(?P<d2>\d{1,2})"
 _SIDES = r"since|after|(?:later|newer|older|earlier)\s+than|(?:from\s+)?before|until|till|up\s+to|prior\s+to"
 _OF_YEAR = rf"(?:\s+(?:of\s+|in\s+)?(?P<year>{_YEAR}))?"

@@ -33,7 +33,12 @@ def phrases() -> list[tuple[str, str, Any]]:
         ("AND", rf"(?:what|which)\s+{_PHOTO}s?", None),
         ("NEAR", rf"(?:{within}|near|around|close\s+to|at)\s+{number}\s*[, ]\s*{number}", _near),
         ("NEAR", r"(?:with|has|have)\s+(?:a\s+)?(?:gps|location|coordinates|geotags?)(?:\s+data)?", Near()),
-        ("COUNT", rf"(?:how\s+many|(?:the\s+)?(?:number|count)\s+of)(?:\s+{_PHOTO}s?)?|count", None),
+        ("AND", r"(?:the\s+)?(?:two|three|both|all)\s+of\s+(?:them|us)", None),
+        (
+            "COUNT",
+            rf"(?:how\s+many|how\s+often|(?:the\s+)?(?:number|count)\s+of)(?:\s+{_PHOTO}s?)?|count",
+            None,
+        ),
         ("ORDER", rf"(?:the\s+)?{order}\s+(?P<n>{_N})(?:\s+{_PHOTO}s?)?{no_people}", _order),
         ("ORDER", rf"(?:the\s+)?(?P<n>{_N})\s+{order}(?:\s+{_PHOTO}s?)?", _order),
         ("ORDER", rf"(?:the\s+)?(?:very\s+)?{order}\s+(?P<one>{_PHOTO})", _order),
@@ -44,8 +49,14 @@ def phrases() -> list[tuple[str, str, Any]]:
             r"(?:all\s+)?by\s+(?:(?:her|him|it)self|themselves)|on\s+(?:her|his|its|their)\s+own",
             None,
         ),
+        ("ALONE", rf"(?:with\s+)?(?:no|without(?:\s+any)?)\s+(?:other\s+{_PERSONS}|others){_THERE}", None),
         ("ALONE", r"alone|solo|and\s+nothing\s+else", None),
-        ("ONLY", r"no\s*(?:body|\s+one)\s+(?:but|except)|none\s+but|only|just|solely|exclusively", None),
+        ("ONLY", r"no\s*(?:body|\s+one)\s+(?:but|except)|none\s+but", None),
+        (
+            "ONLY",
+            r"(?:only|just|solely|exclusively)(?!\s+(?:those|photos?|pictures?|ones?|in|from|when|where|of))",
+            None,
+        ),
         ("FACES", rf"(?:{_QUANTITY}\s+)?(?P<n>{_N})(?P<more>\s+or\s+more)?\s+{_PERSONS}", _faces),
         ("FACES", rf"(?P<many>{'|'.join(_MANY)})\s+{_PERSONS}", lambda m: Faces(_MANY[_spaced(m["many"])])),
         (
@@ -61,13 +72,14 @@ def phrases() -> list[tuple[str, str, Any]]:
             r"(?!\s+(?:next|now|behind|in\s+front))",
             lambda m: m["side"].lower(),
         ),
+        ("SIDE", r"(?P<side>left|right)most", lambda m: m["side"].lower()),
         ("SIDE", rf"{_TO_SIDE}(?:middle|cent(?:er|re)(?:ed)?|centred){_IN_PHOTO}(?!\s+of\b)", "middle"),
         (
             "NEXT",
             r"(?:right\s+)?next\s+to|beside|alongside|by\s+the\s+side\s+of|close\s+to|near(?:\s+to)?",
             None,
         ),
-        ("INHAND", r"in\s+(?:her|his|their|its|one|both)\s+(?:hands?|arms)", None),
+        ("INHAND", r"in\s+(?:(?:her|his|their|its|one|both)\s+(?:hands?|arms)|hand)", None),
     ]
 
 

@@ -111,7 +111,7 @@ def _lists(pieces: list[Piece]) -> list[Piece]:
         if piece.kind == "AND" and joined == "NOT":
             continue  # "except with Ben"
         if piece.kind in ("AND", "OR") and joined in ("AND", "OR"):
-            if piece.kind == "OR" and settled:
+            if settled and (piece.kind == "OR" or _apart(piece)):
                 settled[-1] = piece
         else:
             settled.append(piece)
@@ -127,6 +127,8 @@ def _joins(pieces: Sequence[Piece], at: int) -> bool:
     """Whether the "and" or "or" at this place stands between two of a kind."""
     if at == 0 or at + 1 >= len(pieces):
         return False
+    if at > 1 and pieces[at - 2].kind == "NOT" and _apart(pieces[at]):
+        return False  # "without Ben, with Anna"
     left, right = pieces[at - 1].kind, pieces[at + 1].kind
     if right == "COLOR" and at + 2 < len(pieces) and pieces[at + 2].kind in ("CLASS", "WORD"):
         right = pieces[at + 2].kind
@@ -139,6 +141,11 @@ def _joins(pieces: Sequence[Piece], at: int) -> bool:
     ):
         return False
     return left not in _FREE and _same(left) == _same(right)
+
+
+def _apart(piece: Piece) -> bool:
+    """Whether this "and" begins something else."""
+    return piece.kind == "AND" and piece.said.lower() in ("with", "but")
 
 
 def _same(kind: str) -> str:
