@@ -9,6 +9,7 @@ once per photo, and learning steps and prompts run only what stands behind (`pre
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -35,8 +36,9 @@ from .base import IGNORED, Adapter, Features, Inputs, Losses, Sampling, Vectors
 from .prefix import Prefixes, pad_left
 
 _CLASSES = {"llava": LlavaForConditionalGeneration, "llava_next": LlavaNextForConditionalGeneration}
-_ROWS = 32  # prompts generated for at once
-_ROW_TOKENS = 48_000  # ... fewer where photos have many tokens, so that keys and values stay a few gigabytes
+_ROWS = 96  # prompts generated for at once
+_ROW_TOKENS = 12_000  # ... fewer where photos have many tokens: a 7B model keeps half a megabyte for each
+_KNOWN_PROMPTS = 4096  # whose tokens are kept
 
 
 class Llava(Adapter):
@@ -51,6 +53,7 @@ class Llava(Adapter):
         self._model, self._processor = _load(folder, self.device)
         self._tokenizer = self._processor.tokenizer
         self._embed = self._model.get_input_embeddings()
+        self._split = lru_cache(_KNOWN_PROMPTS)(self._split_anew)
         before, _ = self._split("?")
         self._prefixes = Prefixes(self._model, self._embed(before))
 
@@ -134,18 +137,19 @@ class Llava(Adapter):
         max_new_tokens: int = 512,
         sampling: Sampling | None = None,
     ) -> list[str]:
-        """Answer each prompt; rows of like length go together, for a batch is as long as its longest."""
+        """Answer each prompt; rows about the same photo go together, and photos of like length."""
         self._model.set_attn_implementation("sdpa")
         if sampling:
             torch.manual_seed(sampling.seed)
         settings = self._settings(max_new_tokens, sampling)
-        lengths = [
-            len(photo.tokens) + len(self._split(p)[1]) for photo, p in zip(features, prompts, strict=True)
-        ]
-        order = sorted(range(len(prompts)), key=lambda row: (lengths[row], id(features[row])))
+        first = {id(photo): row for row, photo in reversed(list(enumerate(features)))}
+        order = sorted(
+            range(len(prompts)),
+            key=lambda row: (len(features[row].tokens), first[id(features[row])], len(prompts[row])),
+        )
         answers = [""] * len(prompts)
         while order:
-            count = max(1, min(_ROWS, _ROW_TOKENS // lengths[order[0]]))
+            count = max(1, min(_ROWS, _ROW_TOKENS // len(features[order[0]].tokens)))
             rows, order = order[:count], order[count:]
             said = self._answer(
                 [features[r] for r in rows], [vectors[r] for r in rows], [prompts[r] for r in rows], settings
@@ -199,7 +203,7 @@ class Llava(Adapter):
             **drawn,
         )
 
-    def _split(self, prompt: str) -> tuple[Tensor, Tensor]:
+    def _split_anew(self, prompt: str) -> tuple[Tensor, Tensor]:
         """The tokens of the chat before and behind the image."""
         image = self._processor.image_token
         content = [{"type": "image"}, {"type": "text", "text": prompt.replace(image, "")}]
