@@ -111,7 +111,7 @@ def _lists(pieces: list[Piece]) -> list[Piece]:
         if piece.kind == "AND" and joined == "NOT":
             continue  # "except with Ben"
         if piece.kind in ("AND", "OR") and joined in ("AND", "OR"):
-            if settled and (piece.kind == "OR" or _apart(piece)):
+            if settled and (piece.kind == "OR" or (joined == "AND" and _apart(piece))):
                 settled[-1] = piece
         else:
             settled.append(piece)

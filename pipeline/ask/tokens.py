@@ -157,7 +157,7 @@ def _take_phrases(found: _Found) -> None:
 
 
 _NOT = _word(
-    r"(?:any|every|all)\s+(?:\w+\s+)?but|unless|without|not|no|never|neither|nor|except(?:\s+for|\s+with)?|excluding|minus|other\s+than|rather\s+than"
+    r"(?:any|every|all)\s+(?:\w+\s+)?but(?!\s+not)|unless|without|not|no|never|neither|nor|except(?:\s+for|\s+with)?|excluding|minus|other\s+than|rather\s+than"
     r"|isn't|aren't|wasn't|weren't|doesn't|don't|didn't|hasn't|haven't|cannot|can't"
 )
 _AND = (
