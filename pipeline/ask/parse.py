@@ -52,7 +52,7 @@ def parse(sentence: str, known: Known, now: datetime.datetime) -> Question:
     """Read a sentence. Raises UsageProblem: what was not understood, and three sentences that work."""
     pieces = read_tokens(sentence, known, now)
     if not pieces:
-        if not sentence.strip(" ?!.,;:"):
+        if not any(letter.isalnum() for letter in sentence):
             raise UsageProblem("there is no question", known.examples)
         return Question(_everything())
     try:

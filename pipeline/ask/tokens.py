@@ -69,7 +69,7 @@ def read_tokens(sentence: str, known: Known, now: datetime.datetime) -> list[Pie
         raise UsageProblem(
             f"the date isn't understood: {error}", "write it as 3 May 2021 or July 2023"
         ) from None
-    _take(found, "QUOTED", r'"([^"]{1,200})"', lambda match: match[1].strip())
+    _take(found, "QUOTED", r'"([^"]*[^"\s][^"]*)"', lambda match: match[1].strip())
     _take_names(found, known, [(date.start, date.end) for date in dates])
     for date in dates:
         if chr(0) not in found.text[date.start : date.end]:

@@ -18,7 +18,7 @@ from .conftest import NOW
 
 HOSTILE = [
     "'; DROP TABLE photos; --", "x' OR '1'='1", "Robert'); ATTACH 'x.db", "\\", "'", "''", '"', "/*", "*/",
-    "--", "$$", "\0", "a\nb", "%", "_", "red'] , ['", "; COPY photos TO 'x.csv'", "read_csv('/etc/passwd')",
+    "--", "$$", "\0", "a\nb", '" "', "%", "_", "red'] , ['", "; COPY photos TO 'x.csv'", "read_csv('/etc/passwd')",
     "’ OR 1=1",
 ]  # fmt: skip
 TEMPLATES = [
