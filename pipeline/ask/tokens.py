@@ -70,11 +70,12 @@ def read_tokens(sentence: str, known: Known, now: datetime.datetime) -> list[Pie
             f"the date isn't understood: {error}", "write it as 3 May 2021 or July 2023"
         ) from None
     _take(found, "QUOTED", r'"([^"]*[^"\s][^"]*)"', lambda match: match[1].strip())
+    _take_cameras(found, known, sure=True)
     _take_names(found, known, [(date.start, date.end) for date in dates])
     for date in dates:
         if chr(0) not in found.text[date.start : date.end]:
             found.take("WHEN", date.start, date.end, date.when)
-    _take_cameras(found, known)
+    _take_cameras(found, known, sure=False)
     _take_phrases(found)
     _take_words(found, known)
     return settle(sorted(found.pieces, key=lambda piece: piece.start))
@@ -134,8 +135,11 @@ def _variants(name: str) -> list[str]:
     return [r"[\s_-]+".join(parts)] if parts else []
 
 
-def _take_cameras(found: _Found, known: Known) -> None:
-    """Makes and models, whole or any run of their words: "iPhone" of "Apple iPhone 8"."""
+def _take_cameras(found: _Found, known: Known, *, sure: bool) -> None:
+    """Makes and models, whole or any run of their words: "iPhone" of "Apple iPhone 8".
+
+    What is `sure` can't be a concept of that name: several words, or "taken with" before it.
+    """
     phrases = set()
     for camera in known.cameras:
         words = camera.split()
@@ -144,10 +148,12 @@ def _take_cameras(found: _Found, known: Known) -> None:
                 phrase = " ".join(words[start:end])
                 if len(re.findall(r"[^\W\d_]", phrase)) >= 3 and fold(phrase) not in FILLERS:
                     phrases.add(phrase)
-    lead = r"(?:(?:with|by|on|using|from)\s+)?(?:(?:the|my|our|a|an|his|her)\s+)?"
+    article = r"(?:(?:the|my|our|a|an|his|her)\s+)?"
+    taken = r"(?:taken|shot|made|captured|took)\s+(?:with|by|on|using|from)\s+"
     for phrase in sorted(phrases, key=len, reverse=True):
         words_pattern = r"\s+".join(map(re.escape, phrase.split()))
-        _take(found, "CAMERA", _word(rf"{lead}{words_pattern}(?:\s+(?:camera|phone))?"), phrase)
+        lead = taken if sure and " " not in phrase else r"(?:(?:with|by|on|using|from)\s+)?"
+        _take(found, "CAMERA", _word(rf"{lead}{article}{words_pattern}(?:\s+(?:camera|phone))?"), phrase)
 
 
 def _take_phrases(found: _Found) -> None:

@@ -91,6 +91,14 @@ def test_a_sentence_finds_the_photos_it_is_true_of(
     assert found(settings, sentence) == expected
 
 
+def test_a_pet_may_be_called_like_a_camera(tmp_path: Path) -> None:
+    rows = [{"path": "/a.jpg", "camera": "Google Pixel 3a"}, {"path": "/b.jpg", "sees": {"pixel": {}}}]
+    write_home(tmp_path, rows, {"pixel": ("rabbit", "object")})
+    home = load_settings({"home": tmp_path}, environ={}, config=tmp_path / "none")
+    assert found(home, "taken with the Pixel 3a") == found(home, "taken with the Pixel") == ["a"]
+    assert found(home, "photos of Pixel") == ["b"]
+
+
 def test_how_many_is_a_number(settings: Settings) -> None:
     assert ask(settings, "how many photos of Anna", NOW).count == 2
 
