@@ -18,8 +18,8 @@ from .conftest import NOW
 
 HOSTILE = [
     "'; DROP TABLE photos; --", "x' OR '1'='1", "Robert'); ATTACH 'x.db", "\\", "'", "''", '"', "/*", "*/",
-    "--", "$$", "\0", "a\nb", '" "', "%", "_", "red'] , ['", "; COPY photos TO 'x.csv'", "read_csv('/etc/passwd')",
-    "’ OR 1=1",
+    "--", "$$", "\0", "a\nb", "%", "_", "red'] , ['", "; COPY photos TO 'x.csv'", "read_csv('/etc/passwd')",
+    "’ OR 1=1", '" "',
 ]  # fmt: skip
 TEMPLATES = [
     "{}", "photos of {}", "Anna wearing {}", "Anna in {} in 2020", 'photos with "{}"', "Anna holding {}",
