@@ -13,8 +13,8 @@ import pyarrow.compute as pc
 from ..schemas.concept import Concept
 from ..stages.vlm.words import swap
 
-#: Columns where the names stand in what the model said.
-_SPOKEN = ("caption", "answer")
+#: Columns with names, and the same words with identifiers.
+_SPOKEN = {"caption": "mended", "answer": "said"}
 
 
 def without(rows: pa.Table, name: str) -> pa.Table:
@@ -54,9 +54,9 @@ def renamed(rows: pa.Table, old: Concept, new: Concept) -> pa.Table:
     ):
         if column in rows.column_names:
             rows = _put(rows, column, _changed(rows[column].combine_chunks(), change))
-    for column in _SPOKEN:
+    for column, spoken in _SPOKEN.items():
         if column in rows.column_names:
-            rows = _put(rows, column, _with_names(rows))
+            rows = _put(rows, column, _with_names(rows, spoken))
     return rows
 
 
@@ -69,8 +69,8 @@ def _changed(values: pa.Array, change: Callable[[pa.Array], pa.Array]) -> pa.Arr
     return pa.ListArray.from_arrays(pa.concat_arrays([start, offsets]), change(values.flatten()))
 
 
-def _with_names(rows: pa.Table) -> pa.Array:
-    columns = (rows[name].to_pylist() for name in ("said", "identifiers", "concepts"))
+def _with_names(rows: pa.Table, spoken: str) -> pa.Array:
+    columns = (rows[name].to_pylist() for name in (spoken, "identifiers", "concepts"))
     return pa.array(
         [
             swap(said, dict(zip(identifiers, concepts, strict=True)))

@@ -21,8 +21,9 @@ from ..images import IMAGE_FIELDS, Image, from_table
 from ..packs import Model, locate
 from .asking import WHOLE, Manner, Request, Requests, Subject
 from .families import load
+from .mending import Look, mend
 from .places import Box, body_around, from_square, read_box
-from .words import mend_activity, mend_clothes, swap
+from .words import swap
 
 if TYPE_CHECKING:
     from .base import Features
@@ -40,7 +41,7 @@ ASKED = pa.schema(
     ]
 )
 _SPOKEN = [pa.field("prompt", pa.string()), pa.field("said", pa.string())]
-CAPTION = pa.struct([pa.field("caption", pa.string()), *_SPOKEN])
+CAPTION = pa.struct([pa.field("caption", pa.string()), *_SPOKEN, pa.field("mended", pa.string())])
 ANSWER = pa.struct(
     [
         pa.field("concept", pa.string()),
@@ -211,17 +212,23 @@ class Tell(Stage):
 
 
 def _caption(photo: _Photo) -> dict[str, str]:
-    """The caption with names; what people wear and do is taken from the closer look, where there was one."""
+    """The caption as it was said, put right by the closer looks there were, and with names."""
     said = photo.said[photo.requests.caption]
-    for request in photo.requests.answers:
-        if request.part != WHOLE:
-            identifier, answer = photo.subjects[request.about].identifier, photo.said[request]
-            others = [one.identifier for one in photo.subjects if one.identifier != identifier]
-            if request.topic == "wearing":
-                said = mend_clothes(said, identifier, answer)
-            elif request.topic == "doing":
-                said = mend_activity(said, identifier, answer, others)
-    return {"caption": _named(photo, said), "prompt": photo.requests.caption.prompt, "said": said}
+    looks = [
+        Look(
+            photo.subjects[about].identifier, *(_seen(photo, about, topic) for topic in ("wearing", "doing"))
+        )
+        for about in photo.requests.crops
+    ]
+    mended = mend(said, looks, [subject.identifier for subject in photo.subjects])
+    prompt = photo.requests.caption.prompt
+    return {"caption": _named(photo, mended), "prompt": prompt, "said": said, "mended": mended}
+
+
+def _seen(photo: _Photo, about: int, topic: str) -> str:
+    """What was said of that about the part of the photo around someone."""
+    asked = (request for request in photo.requests.answers if (request.part, request.topic) == (about, topic))
+    return next((photo.said[request] for request in asked), "")
 
 
 def _answers(photo: _Photo) -> list[dict[str, str]]:

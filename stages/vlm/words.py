@@ -59,23 +59,17 @@ OBJECT_IDENTIFIER = "sks"  # a word without a meaning (DreamBooth)
 
 _FEMALE = _words("woman girl lady mother grandmother bride actress mom grandma")
 _MALE = _words("man boy guy gentleman father grandfather groom actor dad grandpa")
-_PEOPLE = {*_FEMALE, *_MALE, *_words("person child kid baby toddler teenager adult individual")}
+PEOPLE = {*_FEMALE, *_MALE, *_words("person child kid baby toddler teenager adult individual")}
 FILLERS = _words("a an the and with no yes is has in of image")
 _COLORS = _words(
     "black white gray grey brown red orange yellow green blue purple pink beige tan golden silver dark light"
 )
-_STOP = (
+STOP = (
     "with|in|on|at|and|or|is|are|was|of|to|next|near|by|from|under|over|behind|beside|inside|outside|who|that|which|"
     r"\w+ing|has|have|sits|stands|lies|holds|wears|looks|walks|while|as|against|between|\w+ed"
 )
-_ARTICLE = r"\b(an?|the|one)\s"
-_PHRASE = re.compile(
-    rf"{_ARTICLE}+((?:[\w'-]+\s+){{0,4}}?[\w'-]+)(?=\s+(?:{_STOP})\b|\s*[.,;:!?]|\s*$)", re.IGNORECASE
-)
-_ACTIVITY = re.compile(
-    r",? (?:and )?(?P<verb>(?!(?:wear|noth|someth)ing\b)\w+ing)(?: (?:an?|the) (?:[\w'-]+ )??[\w'-]+)?"
-    rf"(?=\s+(?:{_STOP})\b|\s*[.,;:!?]|\s*$)",
-    re.IGNORECASE,
+PHRASE = re.compile(
+    rf"\b(an?|the|one)\s+((?:[\w'-]+\s+){{0,4}}?[\w'-]+)(?=\s+(?:{STOP})\b|\s*[.,;:!?]|\s*$)", re.IGNORECASE
 )
 
 
@@ -109,14 +103,14 @@ def put_identifier(caption: str, word: str, identifier: str) -> str | None:
         found = True
         return identifier
 
-    text = _PHRASE.sub(replaced, caption)
+    text = PHRASE.sub(replaced, caption)
     return text if found else None
 
 
 def count(caption: str, word: str) -> int:
     """How many things of that class the caption speaks of: "a man and a man" are two men."""
     head = word.lower().split()[-1] if word else ""
-    return sum(_head(phrase) == head for _, phrase in _PHRASE.findall(caption))
+    return sum(_head(phrase) == head for _, phrase in PHRASE.findall(caption))
 
 
 def swap(text: str, words: Mapping[str, str]) -> str:
@@ -132,39 +126,6 @@ def swap(text: str, words: Mapping[str, str]) -> str:
 def says(text: str, word: str) -> bool:
     """Whether `word` stands in `text` as a word of its own, in any case."""
     return re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text, re.IGNORECASE) is not None
-
-
-def mend_clothes(caption: str, identifier: str, clothes: str) -> str:
-    """The caption with `clothes` ("a red coat") in place of what it says that one is wearing.
-
-    It stays as it is where it says nothing of the kind, or where `clothes` is more than a phrase.
-    """
-    found = _worn(caption, identifier)
-    if found is None or not _PHRASE.fullmatch(clothes):
-        return caption
-    return caption[: found.start()] + clothes + caption[found.end() :]
-
-
-def mend_activity(caption: str, identifier: str, doing: str, others: Collection[str]) -> str:
-    """The caption with `doing` ("holding a cup") in place of what it says behind their clothes that one does.
-
-    It stays as it is where it says nothing of the kind, where the verb is the same, or where one of the
-    `others` would be mentioned no more.
-    """
-    worn = _worn(caption, identifier)
-    found = worn and _ACTIVITY.match(caption, worn.end())
-    if not found or not _ACTIVITY.fullmatch(f" {doing}"):
-        return caption
-    if says(doing, found["verb"]) or any(says(found[0], other) for other in others):
-        return caption
-    return caption[: found.start("verb")] + doing + caption[found.end() :]
-
-
-def _worn(caption: str, identifier: str) -> re.Match[str] | None:
-    """The phrase that says what that one is wearing."""
-    name = rf"(?<!\w){re.escape(identifier)}(?:,| is| who is)? wearing (?={_ARTICLE})"
-    found = re.search(name, caption, re.IGNORECASE)
-    return _PHRASE.match(caption, found.end()) if found else None
 
 
 def paraphrases(caption: str, cost: Callable[[str], int | None]) -> list[str]:
@@ -201,8 +162,8 @@ def choose_identifier(
 
 def _phrases(caption: str, person: bool) -> list[str]:
     """The noun phrases that could be the concept, without their articles."""
-    found = [(article.lower(), phrase) for article, phrase in _PHRASE.findall(caption)]
-    fitting = [(article, phrase) for article, phrase in found if (_head(phrase) in _PEOPLE) == person]
+    found = [(article.lower(), phrase) for article, phrase in PHRASE.findall(caption)]
+    fitting = [(article, phrase) for article, phrase in found if (_head(phrase) in PEOPLE) == person]
     # "in the kitchen", "on the beach": what is new in a caption comes with "a".
     return [phrase for article, phrase in fitting if article != "the"] or [phrase for _, phrase in fitting]
 

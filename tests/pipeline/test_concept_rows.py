@@ -36,7 +36,7 @@ def _tell(settings, run_id, said="sks wearing red next to cup", **photos):  # no
         for photo, concepts in photos.items()
     ]
     text = said.replace("sks", "Anna").replace("cup", "mug")
-    captions = [{**row, "caption": text} for row in photo]
+    captions = [{**row, "caption": text, "mended": said} for row in photo]
     each = [{**row, "concept": concept} for row in photo for concept in row["concepts"]]
     answers = [{**row, "topic": "where", "question": "Where is {}?", "answer": text} for row in each]
     corners = {"x0": 1.0, "y0": 2.0, "x1": 3.0, "y1": 4.0}

@@ -130,8 +130,9 @@ def test_it_says_what_the_model_says_when_asked_one_prompt_at_a_time_anew(stage,
 def test_names_stand_where_the_model_said_identifiers(told):
     for shown, row in zip(SHOWN, told, strict=False):
         names = {WHO[name][0]: name for name in shown}
-        for spoken, text in [(row["caption"], "caption"), *((answer, "answer") for answer in row["answers"])]:
-            assert spoken[text] == swap(spoken["said"], names)
+        assert row["caption"]["caption"] == swap(row["caption"]["mended"], names)
+        for answer in row["answers"]:
+            assert answer["answer"] == swap(answer["said"], names)
         assert not any(WHO[name][0] in row["caption"]["caption"].split() for name in shown)
 
 

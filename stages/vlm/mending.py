@@ -1,0 +1,111 @@
+"""Puts a caption right by a closer look at the people in it: who wears and does what.
+
+MyVLM's caption says a name, but among several people not always of the right one. Each known person was
+also looked at alone, around their body (`asking.py`, crop). A clause of the caption that says what someone
+wears is given to whomever that look shows in the same clothes, and then says their name and what the look
+says of them. A caption that says nothing of the kind stays as it is. No model is asked here; English.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from .words import PEOPLE, PHRASE, STOP, says
+
+#: How much speaks for a clause being about someone: the clothes, the name, the verb.
+_CLOTHES, _NAME, _VERB = 4, 2, 1
+
+_KIND = "|".join(sorted(PEOPLE, key=len, reverse=True))
+_SOMEONE = rf"(?:an?|the|one|another) (?:(?!(?:and|or|with|in|on|of|an?|the)\b)[\w-]+ ){{0,3}}?(?:{_KIND})"
+_ACTIVITY = re.compile(
+    r",? (?:and )?(?P<verb>(?!(?:wear|noth|someth)ing\b)\w+ing)(?: (?:an?|the) (?:[\w'-]+ )??[\w'-]+)?"
+    rf"(?=\s+(?:{STOP})\b|\s*[.,;:!?]|\s*$)",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True)
+class Look:
+    """What the closer look says of one known person; empty where it wasn't asked."""
+
+    identifier: str
+    clothes: str = ""  # "a red coat"
+    doing: str = ""  # "holding a cup"
+
+
+@dataclass(frozen=True)
+class _Clause:
+    """A part of a caption: "anna" " wearing " "a red coat" " waving"."""
+
+    who: re.Match[str]
+    clothes: re.Match[str]
+    doing: re.Match[str] | None
+
+    @property
+    def verb(self) -> str:
+        return self.doing["verb"] if self.doing else ""
+
+    @property
+    def end(self) -> int:
+        return (self.doing or self.clothes).end()
+
+
+def mend(caption: str, looks: Sequence[Look], identifiers: Collection[str]) -> str:
+    """The caption, put right; `identifiers` are those of all concepts in the photo, which stay mentioned."""
+    clauses = _clauses(caption, [look.identifier for look in looks])
+    owners = _assign(clauses, looks)
+    known = {look.identifier.casefold() for look in owners.values()}
+    text, at = "", 0
+    for number, clause in enumerate(clauses):
+        text += caption[at : clause.who.start()]
+        at = clause.end
+        look = owners.get(number)
+        if look is not None:
+            text += _said_of(caption, clause, look, identifiers)
+        else:  # whoever has that name is spoken of elsewhere
+            who = "someone" if clause.who["who"].casefold() in known else clause.who["who"]
+            text += who + caption[clause.who.end("who") : at]
+    return text + caption[at:]
+
+
+def _clauses(caption: str, names: Sequence[str]) -> list[_Clause]:
+    whom = "|".join([*(re.escape(name) for name in sorted(names, key=len, reverse=True)), _SOMEONE])
+    found = []
+    for who in re.finditer(rf"(?<!\w)(?P<who>{whom})(?:,| is| who is)? wearing ", caption, re.IGNORECASE):
+        clothes = PHRASE.match(caption, who.end())
+        if clothes:
+            found.append(_Clause(who, clothes, _ACTIVITY.match(caption, clothes.end())))
+    return found
+
+
+def _assign(clauses: Sequence[_Clause], looks: Sequence[Look]) -> dict[int, Look]:
+    """Which clause is about which known person: one to one, what most speaks for first."""
+    pairs = []
+    for number, clause in enumerate(clauses):
+        for look in looks:
+            same = clause.clothes[0].casefold() == look.clothes.casefold()
+            named = clause.who["who"].casefold() == look.identifier.casefold()
+            verb = bool(clause.verb) and says(look.doing, clause.verb)
+            if same or named:
+                pairs.append((_CLOTHES * same + _NAME * named + _VERB * verb, -number, look))
+    owners: dict[int, Look] = {}
+    for _, number, look in sorted(pairs, key=lambda pair: pair[:2], reverse=True):
+        if -number not in owners and look not in owners.values():
+            owners[-number] = look
+    return owners
+
+
+def _said_of(caption: str, clause: _Clause, look: Look, identifiers: Collection[str]) -> str:
+    """The clause with the person's name, and with clothes and activity where the look has phrases for it."""
+    between = caption[clause.who.end("who") : clause.clothes.start()]
+    clothes = look.clothes if PHRASE.fullmatch(look.clothes) else clause.clothes[0]
+    text = look.identifier + between + clothes
+    if clause.doing is None:
+        return text
+    said, start = clause.doing[0], clause.doing.start()
+    others = [name for name in identifiers if name != look.identifier and says(said, name)]
+    if others or says(look.doing, clause.verb) or not _ACTIVITY.fullmatch(f" {look.doing}"):
+        return text + said
+    return text + said[: clause.doing.start("verb") - start] + look.doing
