@@ -75,7 +75,7 @@ def test_everything_else_is_refused_in_one_line(catalog: Catalog, sql: str) -> N
 
 
 def test_a_table_that_is_not_there_brings_the_names_of_those_that_are(catalog: Catalog) -> None:
-    with pytest.raises(SqlRefused, match="tables are: answers, boxes, captions, clip, decisions, detections"):
+    with pytest.raises(SqlRefused, match="tables are: answers, boxes, caption_parts, captions, clip"):
         query(catalog, "FROM pictures")
 
 
