@@ -25,7 +25,8 @@ def perfect(sample: Sample) -> dict[str, Rows]:
     for file, row in captions.items():
         path = f"{to_text(sample.out.absolute())}/library/{file}"
         tables["photos"].append({"photo_id": file, "path": path})
-        tables["captions"].append({"photo_id": file, "caption": row["caption"]})
+        own = {"said": row["caption"], "identifiers": [], "concepts": []}
+        tables["captions"].append({"photo_id": file, "caption": row["caption"], **own})
     for row in sample.rows("truth"):
         person = row["kind"] == "person"
         if not row["concept"] or row["file"] not in captions or (person and not judge.has_face(row)):
@@ -64,6 +65,14 @@ def test_perfect_words_are_right(sample: Sample, perfect: dict[str, Rows]) -> No
     assert {topic: tally.share for topic, tally in answers.items() if tally.share < 1} == {}
     assert judge.judge_boxes(photos).share == 1
     assert judge.judge_names(photos)["shown"].share == 1
+
+
+def test_the_models_own_words_are_judged_beside_the_caption(sample: Sample, perfect: dict[str, Rows]) -> None:
+    for row in perfect["captions"]:
+        row |= {"said": "Bob on the beach", "identifiers": ["Bob"], "concepts": [sample.summary.people[0]]}
+    names = judge.judge_names(read(sample, perfect))
+    assert names["fired"].share == 1
+    assert 0 < names["own"].share < 0.5
 
 
 def test_perfect_captions_have_the_right_words_about_everyone(

@@ -32,13 +32,14 @@ _ANSWERS = {
 def figures(seed: int, photos: int, folder: Path | None = None) -> dict[str, Figure]:
     """Every figure of a sample library of that seed and size; `folder` keeps it."""
     with settled(seed, photos, folder) as household:
-        return _figures(household)
+        return measure(household)
 
 
-def _figures(household: Household) -> dict[str, Figure]:
+def measure(household: Household, compared: Sequence[str] = WAYS) -> dict[str, Figure]:
+    """Every figure of a household; it is told anew in each of the ways that are `compared`."""
     usual = Settings().people
     ways = {usual: _read(household)}
-    for way in WAYS:
+    for way in compared:
         if way != usual:
             household.run("--people", way)
             ways[way] = _read(household)
@@ -87,6 +88,7 @@ def _names(told: Sequence[Photo], model: PlainModel) -> dict[str, Figure]:
     return {
         "names in captions": Figure(asked["shown"].share, 0.96),
         "names in captions, where the head fired": Figure(asked["fired"].share),
+        "names in captions, the model's own words": Figure(asked["own"].share),
         **{
             f"names in captions, {way}": Figure(_share(map(says, captions, identifiers)))
             for way, captions in said.items()
@@ -138,8 +140,8 @@ def _answers(photos: Sequence[Photo]) -> dict[str, Figure]:
 def _compared(ways: dict[str, list[Photo]]) -> dict[str, Figure]:
     """The ways to tell people apart, side by side, on photos with several of them."""
     made: dict[str, Figure] = {}
-    for way in WAYS:
-        several = [photo for photo in ways[way] if photo.people > 1]
+    for way, photos in ways.items():
+        several = [photo for photo in photos if photo.people > 1]
         clothes = [
             judge.judge_words(photo.caption, row, row["concept"])["clothes"]
             for photo, row in judge.named(several)
@@ -149,6 +151,9 @@ def _compared(ways: dict[str, list[Photo]]) -> dict[str, Figure]:
         made |= {
             f"{way}, among several: clothes in captions": Figure(_share(clothes)),
             f"{way}, among several: names in captions": Figure(judge.judge_names(several)["fired"].share),
+            f"{way}, among several: names in the model's own words": Figure(
+                judge.judge_names(several)["own"].share
+            ),
             f"{way}, among several: wearing": Figure(answers.get("wearing among several", Tally()).share),
             f"{way}, among several: doing": Figure(answers.get("doing", Tally()).share),
             f"{way}, among several: boxes": Figure(judge.judge_boxes(several).share),

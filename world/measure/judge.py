@@ -16,7 +16,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from ...schemas.paths import to_text
-from ...stages.vlm.words import says
+from ...stages.vlm.words import says, swap
 from ..boxes import intersection_over_union
 from ..sentences import PLACE_PHRASES, WHERE_PHRASES
 from ..truth import article
@@ -32,6 +32,10 @@ HIT = 0.5
 _HITS = """
 SELECT photo_id, concept, x0, y0, x1, y1 FROM (FROM detections WHERE hit)
 LEFT JOIN faces USING (photo_id, face)
+"""
+_CAPTIONS = """
+SELECT photo_id, caption, said, identifiers, concepts FROM captions
+JOIN (SELECT photo_id, run_id, said, identifiers FROM all_captions) USING (photo_id, run_id)
 """
 _BOX = ("x0", "y0", "x1", "y1")
 _CLAUSE = re.compile(r"(?P<who>[\w'-]+) wearing (?P<clothes>an? [\w-]+ [\w-]+)(?: (?P<doing>[\w-]+))?")
@@ -65,6 +69,7 @@ class Photo:
     true_caption: str
     hits: dict[str, Record] = field(default_factory=dict)  # by concept
     caption: str = ""
+    own_words: str = ""  # the model's, before a closer look put its caption right; with names
     answers: dict[tuple[str, str], str] = field(default_factory=dict)  # by concept and topic
     boxes: dict[str, list[float]] = field(default_factory=dict)  # by concept
 
@@ -96,8 +101,10 @@ def read_photos(ask: Ask, sample: Path) -> list[Photo]:
         photos[row["photo_id"]] = Photo(row["photo_id"], row["path"], true.get(file, []), captions[file])
     for row in ask(_HITS):
         photos[row["photo_id"]].hits[row["concept"]] = row
-    for row in ask("SELECT photo_id, caption FROM captions"):
+    for row in ask(_CAPTIONS):
+        names = dict(zip(row["identifiers"], row["concepts"], strict=True))
         photos[row["photo_id"]].caption = row["caption"]
+        photos[row["photo_id"]].own_words = swap(row["said"], names)
     for row in ask("SELECT photo_id, concept, topic, answer FROM answers"):
         photos[row["photo_id"]].answers[row["concept"], row["topic"]] = row["answer"]
     for row in ask("SELECT photo_id, concept, x0, y0, x1, y1 FROM boxes"):
@@ -151,14 +158,17 @@ def judge_objects(photos: Sequence[Photo], objects: Sequence[str]) -> dict[str, 
 
 
 def judge_names(photos: Sequence[Photo]) -> dict[str, Tally]:
-    """Whether the name stands in the caption of a photo that `shows` it; and if the head `fired` there."""
-    tallies = {"shown": Tally(), "fired": Tally()}
+    """Whether the name stands in the caption of a photo that has it `shown`, and if the head `fired` there.
+
+    `own` is the same as `fired` for the model's own words.
+    """
+    tallies = {"shown": Tally(), "fired": Tally(), "own": Tally()}
     for photo in photos:
         for name in photo.shown:
-            said = says(photo.caption, name)
-            tallies["shown"].add(said)
+            tallies["shown"].add(says(photo.caption, name))
             if name in photo.hits:
-                tallies["fired"].add(said)
+                tallies["fired"].add(says(photo.caption, name))
+                tallies["own"].add(says(photo.own_words, name))
     return tallies
 
 
