@@ -45,11 +45,11 @@ from .vision import (
 from .weights import to_open_clip
 
 CHECKPOINT = "contrast"
-MINUTES = 15.0
+MINUTES = 20.0
 PAIRS, LONERS = 30, 12  # per batch: instances with two photos each, and photos of anything
 TOLD_PAIRS = 12  # of the pairs, how many have a caption beside one photo
 CONTEXT_LENGTH = 64
-TRUTH_WEIGHT = 0.1
+TRUTH_WEIGHT = 0.2
 _TEXT_LAYERS = 3
 
 
