@@ -27,7 +27,7 @@ from .words import BOX, CAPTION
 ON_CROPS = ("wearing", "doing", "color", "hair", "glasses", "expression")
 WHOLE = -1  # the photo, no part of it
 
-_VERSION = 2  # raised when the same settings would ask, or mend, in another way
+_VERSION = 3  # raised when the same settings would ask, or mend, in another way
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,10 @@
 """Puts a caption right by a closer look at the people in it: who wears and does what.
 
-MyVLM's caption says a name, but among several people not always of the right one. Each known person was
-also looked at alone, around their body (`asking.py`, crop). A clause of the caption that says what someone
-wears is given to whomever that look shows in the same clothes, and then says their name and what the look
-says of them. A caption that says nothing of the kind stays as it is. No model is asked here; English.
+MyVLM's caption says a name, but among several people not always of the right one, and now and then one that
+nobody there has. Each known person was also looked at alone, around their body (`asking.py`, crop). A clause
+of the caption that says what someone wears is given to whomever that look shows in the same clothes, and then
+says their name and what the look says of them. A caption that says nothing of the kind stays as it is. No
+model is asked here; English.
 """
 
 from __future__ import annotations
@@ -12,11 +13,12 @@ import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from .words import PEOPLE, PHRASE, STOP, says
+from .words import FEMALE_NAMES, MALE_NAMES, PEOPLE, PHRASE, STOP, says
 
 #: How much speaks for a clause being about someone: the clothes, the name, the verb.
 _CLOTHES, _NAME, _VERB = 4, 2, 1
 
+_NAMES = {name.casefold() for name in (*FEMALE_NAMES, *MALE_NAMES)}  # those that identifiers are taken from
 _KIND = "|".join(sorted(PEOPLE, key=len, reverse=True))
 _SOMEONE = rf"(?:an?|the|one|another) (?:(?!(?:and|or|with|in|on|of|an?|the)\b)[\w-]+ ){{0,3}}?(?:{_KIND})"
 _ACTIVITY = re.compile(
@@ -57,6 +59,7 @@ def mend(caption: str, looks: Sequence[Look], identifiers: Collection[str]) -> s
     clauses = _clauses(caption, [look.identifier for look in looks])
     owners = _assign(clauses, looks)
     known = {look.identifier.casefold() for look in owners.values()}
+    strange = _NAMES - {identifier.casefold() for identifier in identifiers}  # the model can't know them
     text, at = "", 0
     for number, clause in enumerate(clauses):
         text += caption[at : clause.who.start()]
@@ -65,13 +68,15 @@ def mend(caption: str, looks: Sequence[Look], identifiers: Collection[str]) -> s
         if look is not None:
             text += _said_of(caption, clause, look, identifiers)
         else:  # whoever has that name is spoken of elsewhere
-            who = "someone" if clause.who["who"].casefold() in known else clause.who["who"]
+            who = clause.who["who"]
+            who = "someone" if who.casefold() in known | strange else who
             text += who + caption[clause.who.end("who") : at]
     return text + caption[at:]
 
 
 def _clauses(caption: str, names: Sequence[str]) -> list[_Clause]:
-    whom = "|".join([*(re.escape(name) for name in sorted(names, key=len, reverse=True)), _SOMEONE])
+    known = sorted({*names, *_NAMES}, key=lambda name: (-len(name), name))
+    whom = "|".join([*map(re.escape, known), _SOMEONE])
     found = []
     for who in re.finditer(rf"(?<!\w)(?P<who>{whom})(?:,| is| who is)? wearing ", caption, re.IGNORECASE):
         clothes = PHRASE.match(caption, who.end())

@@ -58,6 +58,10 @@ def test_a_clause_about_someone_says_what_the_closer_look_says_of_them(caption, 
             "bob wearing a red shirt sitting, a girl wearing a blue coat and bob wearing a hat",
             "bob wearing a red shirt sitting, anna wearing a blue coat and someone wearing a hat",
         ),
+        (  # a name that nobody there has, twice, and once of a stranger
+            "carl wearing a blue coat, carl wearing a red shirt sitting and carl wearing a hat",
+            "anna wearing a blue coat, bob wearing a red shirt sitting and someone wearing a hat",
+        ),
         (  # somebody who isn't spoken of takes nobody's place
             "a man wearing a green hat and bob wearing a red shirt",
             "a man wearing a green hat and bob wearing a red shirt",
