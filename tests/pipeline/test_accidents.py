@@ -265,7 +265,7 @@ def test_ctrl_c_keeps_what_is_finished_and_exits_130(start, ask: Ask, home: Path
     assert process.returncode == 130
     assert "are kept" in words.splitlines()[-1]
     kept = ask("SELECT count(*), count(DISTINCT photo_id) FROM photos")[0]
-    assert 8 <= kept[0] == kept[1] < 200
+    assert 3 <= kept[0] == kept[1] < 200  # each of the three segments holds one at least
 
 
 def test_a_node_that_leaves_in_mid_run_changes_nothing_in_the_result(run, ask: Ask, tmp_path: Path) -> None:
