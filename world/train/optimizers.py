@@ -7,6 +7,7 @@ checkpoints.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import torch
@@ -28,7 +29,7 @@ class MuonAndAdamW:
         groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
         for name, parameter in model.named_parameters():
             if parameter.requires_grad:
-                matrix = ".layers." in name and parameter.ndim == 2
+                matrix = re.search(r"\.layers?\.", name) is not None and parameter.ndim == 2
                 groups.setdefault((matrix, bool(slow) and name.startswith(slow)), []).append(parameter)
         self._parts: list[torch.optim.Optimizer] = []
         self._factors: list[float] = []

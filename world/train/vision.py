@@ -210,11 +210,14 @@ def _entity_codes(entry: EntityTruth, scene: Scene) -> list[int]:
 
 def train_in(scenes: Path, run: Run) -> None:
     """Train the tower on the pool in `scenes`, with losses on patches and on the photo's one feature."""
-    pool = Pool(scenes)
     torch.manual_seed(0)
-    task = TruthTask().to(run.device)
+    fit_truth(run, CHECKPOINT, TruthTask().to(run.device), Pool(scenes), PEAK)
+
+
+def fit_truth(run: Run, name: str, task: TruthHeads, pool: Pool, peak: float) -> None:
+    """Train heads and the tower under them on photos of `pool`, from the checkpoint of that name if any."""
     forward = torch.compile(task)
-    rng = np.random.default_rng([run.rank, progress_in(run.work / CHECKPOINT).steps])
+    rng = np.random.default_rng([run.rank, progress_in(run.work / name).steps])
 
     def batch_loss(_: float) -> tuple[Tensor, dict[str, float]]:
         chosen = np.sort(rng.choice(len(pool) - CHUNK, BATCH, replace=False))  # the last chunk is held out
@@ -224,4 +227,4 @@ def train_in(scenes: Path, run: Run) -> None:
             outputs = forward(to_pixels(images, run.device))
         return task.loss(outputs, targets)
 
-    fit(run, CHECKPOINT, task, batch_loss, peak=PEAK)
+    fit(run, name, task, batch_loss, peak=peak)
