@@ -15,13 +15,13 @@ The caption is always asked for without a word about anyone.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from blake3 import blake3
 
 from ...schemas.settings import CROP, PLAIN
-from .places import Box, box_text, pointed_out
-from .words import BOX, CAPTION
+from .places import Box, pointed_out
+from .wording import LLAVA, Wording
 
 #: Topics whose answer stands in the crop around a person; others need the whole photo.
 ON_CROPS = ("wearing", "doing", "color", "hair", "glasses", "expression")
@@ -69,14 +69,22 @@ class Manner:
     people: str  # plain, place or crop
     person_questions: Mapping[str, str]
     object_questions: Mapping[str, str]
+    wording: Wording = LLAVA  # of the model that is asked
+    boxes: bool = True  # whether it is the one that says where things are
 
     @property
     def identity(self) -> str:
         """What rows name as their settings: another value means that photos are told again."""
-        parts = [str(_VERSION), CAPTION, BOX]
+        parts = [str(_VERSION), self.wording.to_caption(), self.wording.box]
         for questions in (self.person_questions, self.object_questions):
             parts += [f"{topic}: {question}" for topic, question in sorted(questions.items())]
-        return f"{self.people} {blake3('|'.join(parts).encode()).hexdigest(length=6)}"
+        asked = f"{self.people} {blake3('|'.join(parts).encode()).hexdigest(length=6)}"
+        return asked if self.boxes else f"{asked} without boxes"
+
+    @property
+    def enough(self) -> list[str]:
+        """The settings of rows that hold all that would be asked, and maybe boxes besides."""
+        return sorted({self.identity, replace(self, boxes=True).identity})
 
     def requests(self, subjects: Sequence[Subject], faces: Sequence[Box]) -> Requests:
         """What to ask about a photo; `faces` are all that are in it, strangers' too."""
@@ -85,7 +93,8 @@ class Manner:
             face = subject.face if self.people != PLAIN else None
             hint, whom = "", subject.identifier
             if face and len(faces) > 1:
-                hint = f"{subject.identifier} is at {box_text(face)}. "
+                if self.wording.boxes:
+                    hint = f"{subject.identifier} is at {self.wording.boxes.write(face)}. "
                 whom = pointed_out(face, faces) or whom  # a box said beforehand would be said back
             questions = self.person_questions if subject.person else self.object_questions
             for topic, question in questions.items():
@@ -94,8 +103,10 @@ class Manner:
                     crops[about], part = face, about
                 else:
                     prompt = hint + prompt
+                prompt = self.wording.to_answer(prompt)
                 answers.append(Request(prompt, (about,), about, topic, question, part))
-            boxes.append(Request(BOX.replace("{}", whom), (about,), about))
+            if self.boxes and self.wording.points:
+                boxes.append(Request(self.wording.to_point(whom), (about,), about))
         # Never with a name: it would be said back whether the model knows whose it is or not.
-        caption = Request(CAPTION, tuple(range(len(subjects))))
+        caption = Request(self.wording.to_caption(), tuple(range(len(subjects))))
         return Requests(caption, answers, boxes, crops)

@@ -9,12 +9,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..images import Image
+from .wording import Wording
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -73,6 +74,7 @@ class Adapter(ABC):
     """A vision-language model with a place for concept vectors. Its weights never change."""
 
     name: str
+    wording: ClassVar[Wording]  # how it wants to be asked
     made_by: str  # names the model's content in derived rows
 
     @property

@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 
 from ...schemas.errors import UsageProblem
+from ...schemas.settings import AUTO
 from ..packs import VLM, Model, Pack, locate
 from .base import Adapter
+from .wording import LLAVA, MINIGPT_V2, Wording
 
 _ADAPTERS = {"llava": "llava:Llava"}
+_WORDINGS = {"llava": LLAVA, "minigpt_v2": MINIGPT_V2}
 
 
 def speaks(model: Model) -> bool:
     """Whether there is an adapter for the model."""
-    return model.kind == VLM and model.key in _ADAPTERS
+    return model.kind == VLM and _family(model.key) in _ADAPTERS
+
+
+def _family(key: str) -> str:
+    """A pack may have several models of a family: "llava" and "llava-13b"."""
+    return key if key in _ADAPTERS else key.partition("-")[0]
 
 
 def choose(pack: Pack, name: str = "") -> Model:
     """The pack's model of that name, by default its first that has an adapter. Raises UsageProblem."""
     models = {model.key: model for model in pack.models if speaks(model)}
-    if name in models:
-        return models[name]
+    for spelling in (name, name.replace("-", "_")):
+        if spelling in models:
+            return models[spelling]
     if models and not name:
         return next(iter(models.values()))
     there = ", ".join(models) or "none"
@@ -29,9 +39,39 @@ def choose(pack: Pack, name: str = "") -> Model:
     raise UsageProblem(f"the model pack {pack.name} has no {wanted}", f"there is: {there}")
 
 
+def wording(model: Model) -> Wording:
+    """How the model wants to be asked."""
+    return _WORDINGS[_family(model.key)]
+
+
+def choose_all(pack: Pack, names: str = "") -> list[Model]:
+    """The pack's models of these names ("blip2, llava"), each once; without any, the one `choose` gives.
+
+    Raises UsageProblem.
+    """
+    asked = [name.strip() for name in names.split(",") if name.strip()] or [""]
+    return list({model.key: model for model in (choose(pack, name) for name in asked)}.values())
+
+
+def grounding(models: Sequence[Model], name: str = AUTO) -> Model | None:
+    """Which of the models that tell is asked for boxes: the one named, or that which the pack trusts most.
+
+    The pack says so by a number for each model, `grounds`; one without has 1. None where no model writes
+    boxes. Raises UsageProblem if the one named doesn't, or doesn't tell.
+    """
+    able = [model for model in models if wording(model).points]
+    if name == AUTO:
+        return max(able, key=lambda model: float(model.settings.get("grounds", 1)), default=None)
+    for model in able:
+        if model.key in (name, name.replace("-", "_")):
+            return model
+    there = ", ".join(model.key for model in able) or "none"
+    raise UsageProblem(f"{name!r} is not among the models that tell and write boxes", f"there is: {there}")
+
+
 def load(model: Model, home: Path, fingerprint: str) -> Adapter:
     """Load a model that `choose` gave; `fingerprint` names its content."""
-    module, _, adapter = _ADAPTERS[model.key].partition(":")
+    module, _, adapter = _ADAPTERS[_family(model.key)].partition(":")
     made: Adapter = getattr(import_module(f".{module}", __package__), adapter)(
         locate(model, home), fingerprint
     )

@@ -16,6 +16,7 @@ from . import words
 from .base import Adapter, Features
 from .embedding import Lesson
 from .variants import mirror_words, variants
+from .wording import Wording
 
 _EVERY = (
     4  # held out are the caption and every so manieth question; all of them would cost more than the steps
@@ -105,21 +106,26 @@ def write_lessons(
     description = _describe(alone, person, class_word, identifier)
     lessons = Lessons(identifier, class_word, description, [plain.captions for plain, _ in views])
     for pair in views:
-        _add(lessons, pair)
+        _add(lessons, pair, adapter.wording)
     return lessons
 
 
-def _add(lessons: Lessons, pair: tuple[_View, _View]) -> None:
+def _add(lessons: Lessons, pair: tuple[_View, _View], wording: Wording) -> None:
     """Put the lessons of one photo into groups of its captions and its answers, and some aside."""
     for kind in (_captions, _answers):
         group = [
-            lesson for view in pair for one in view.features for lesson in kind(view, one, lessons.identifier)
+            lesson
+            for view in pair
+            for one in view.features
+            for lesson in kind(view, one, lessons.identifier, wording)
         ]
         lessons.groups += [group] if group else []
     for view in pair:
-        asked = _answers(view, view.exam, lessons.identifier)
+        captions, asked = (
+            kind(view, view.exam, lessons.identifier, wording) for kind in (_captions, _answers)
+        )
         first = len(lessons.exam) % _EVERY
-        lessons.held_out += [*_captions(view, view.exam, lessons.identifier)[:1], *asked[first::_EVERY]]
+        lessons.held_out += [*captions[:1], *asked[first::_EVERY]]
         lessons.exam += [view.exam] if view.captions else []
 
 
@@ -135,7 +141,10 @@ def _encode(adapter: Adapter, image: Image, plan: Plan, number: int) -> tuple[_V
 def _caption(adapter: Adapter, views: Sequence[_View]) -> None:
     """Let the plain model describe every view."""
     said = adapter.generate(
-        [view.features[0] for view in views], [[]] * len(views), [words.CAPTION] * len(views), _TOKENS
+        [view.features[0] for view in views],
+        [[]] * len(views),
+        [adapter.wording.to_caption()] * len(views),
+        _TOKENS,
     )
     for view, text in zip(views, said, strict=True):
         view.plain = text
@@ -167,7 +176,7 @@ def _answer(adapter: Adapter, views: Sequence[_View], person: bool, identifier: 
     said = adapter.generate(
         [view.features[0] for view, _ in rows],
         [[]] * len(rows),
-        [question.format(called[id(view)]) for view, question in rows],
+        [adapter.wording.to_answer(question.format(called[id(view)])) for view, question in rows],
         _TOKENS,
     )
     for (view, question), answer in zip(rows, said, strict=True):
@@ -186,13 +195,15 @@ def _describe(views: Sequence[_View], person: bool, class_word: str, identifier:
     return " ".join([identifier, identifier, *dict.fromkeys(parts)])
 
 
-def _captions(view: _View, features: Features, identifier: str) -> list[Lesson]:
+def _captions(view: _View, features: Features, identifier: str, wording: Wording) -> list[Lesson]:
     """The caption, asked for with the identifier as in the paper, and without, as tell asks."""
-    prompts = (words.CAPTION, words.NAMED_CAPTION.format(identifier))
+    instructions = (words.CAPTION, words.NAMED_CAPTION.format(identifier))
+    prompts = dict.fromkeys(wording.to_caption(instruction) for instruction in instructions)
     return [Lesson(features, prompt, view.captions) for prompt in prompts if view.captions]
 
 
-def _answers(view: _View, features: Features, identifier: str) -> list[Lesson]:
+def _answers(view: _View, features: Features, identifier: str, wording: Wording) -> list[Lesson]:
     return [
-        Lesson(features, question.format(identifier), (answer,)) for question, answer in view.answers.items()
+        Lesson(features, wording.to_answer(question.format(identifier)), (answer,))
+        for question, answer in view.answers.items()
     ]

@@ -1,70 +1,47 @@
 """MyVLM over LLaVA: concept vectors stand right behind the image tokens, with the norm of the photo's [CLS].
 
 Works on the stock `LlavaForConditionalGeneration` (1.5) and `LlavaNextForConditionalGeneration` (1.6), by
-composing what they make public: image features, input embeddings, the key/value cache, `generate`. All that
-stands before a concept vector, the photo above all, doesn't depend on it; its keys and values are computed
-once per photo, and learning steps and prompts run only what stands behind (`prefix.py`).
+composing what they make public. How vectors, prompts and answers are put together is `decoder.py`'s.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from PIL import Image as PillowImage
 from torch import Tensor
-from torch.nn.functional import cross_entropy, normalize
 from transformers import (
     AutoConfig,
     AutoProcessor,
-    GenerationConfig,
     LlavaForConditionalGeneration,
     LlavaNextForConditionalGeneration,
 )
 from transformers.models.llava_next.modeling_llava_next import image_size_to_num_patches
-from transformers.utils import logging as transformers_logging
 
-from ...schemas.errors import ModelDamaged, ModelMissing
-from ...schemas.paths import to_text
 from ..images import Image
-from .base import IGNORED, Adapter, Features, Inputs, Losses, Sampling, Vectors
-from .prefix import Prefixes, pad_left
+from .base import Features
+from .decoder import Decoder
+from .wording import LLAVA, Wording
 
 _CLASSES = {"llava": LlavaForConditionalGeneration, "llava_next": LlavaNextForConditionalGeneration}
-_ROWS = 96  # prompts generated for at once
-_ROW_TOKENS = 12_000  # ... fewer where photos have many tokens: a 7B model keeps half a megabyte for each
-_KNOWN_PROMPTS = 4096  # whose tokens are kept
 
 
-class Llava(Adapter):
+class Llava(Decoder):
     """LLaVA-1.5 or 1.6 in a folder of the layout that transformers publishes."""
 
     name = "llava"
+    title = "LLaVA"
+    wording: ClassVar[Wording] = LLAVA
 
-    def __init__(self, folder: Path, fingerprint: str) -> None:
-        """Load the model, onto a GPU if there is one. Raises ModelMissing or ModelDamaged."""
-        self.made_by = f"{self.name} {fingerprint}"
-        self.device = "cuda" if torch.cuda.is_available() else "cpu"
-        self._model, self._processor = _load(folder, self.device)
-        self._tokenizer = self._processor.tokenizer
-        self._embed = self._model.get_input_embeddings()
-        self._split = lru_cache(_KNOWN_PROMPTS)(self._split_anew)
-        before, _ = self._split("?")
-        self._prefixes = Prefixes(self._model, self._embed(before))
-
-    @property
-    def width(self) -> int:
-        """The language model's hidden size."""
-        return int(self._embed.weight.shape[1])
-
-    def vector(self, values: NDArray[np.floating]) -> Tensor:
-        """A kept concept vector on the model's device."""
-        return torch.from_numpy(np.asarray(values, np.float32)).to(self.device)
+    @staticmethod
+    def read(folder: Path, dtype: Any) -> tuple[Any, Any]:
+        """The stock model, and its processor."""
+        kind = _CLASSES[AutoConfig.from_pretrained(folder, local_files_only=True).model_type]
+        model = kind.from_pretrained(folder, dtype=dtype, local_files_only=True, use_safetensors=True)
+        return model, AutoProcessor.from_pretrained(folder, local_files_only=True)
 
     @torch.no_grad()
     def encode(self, images: Sequence[Image]) -> list[Features]:
@@ -83,184 +60,9 @@ class Llava(Adapter):
             Features(tokens, float(norm)) for tokens, norm in zip(found.pooler_output, norms, strict=True)
         ]
 
-    def inputs(
-        self,
-        features: Sequence[Features],
-        vectors: Sequence[Vectors],
-        prompts: Sequence[str],
-        targets: Sequence[str] | None = None,
-    ) -> Inputs:
-        """Put together what stands behind the image: concept vectors, the rest of the prompt, target."""
-        rows, concepts, labels = [], [], []
-        for index, (photo, own, prompt) in enumerate(zip(features, vectors, prompts, strict=True)):
-            ids = self._split(prompt)[1]
-            target = ids[:0] if targets is None else self._target(targets[index])
-            words = self._embed(torch.cat([ids, target]))
-            placed = [normalize(vector, dim=0)[None] * photo.norm for vector in own]
-            rows.append(torch.cat([*(vector.to(words) for vector in placed), words]))
-            concepts.append(_flags(len(rows[-1]), 0, len(placed), self.device))
-            unlabelled = torch.full((len(placed) + len(ids),), IGNORED, device=self.device)
-            labels.append(torch.cat([unlabelled, target]))
-        mask = [torch.ones(len(row), dtype=torch.long, device=self.device) for row in rows]
-        return Inputs(features, pad_left(rows), pad_left(mask), pad_left(concepts), pad_left(labels, IGNORED))
-
-    def loss(self, inputs: Inputs, attention: bool = True) -> Losses:
-        """Cross entropy of the targets, and the attention that the words behind give to the concept vectors.
-
-        Image tokens stand before the vectors and can't see them, so only words are counted there.
-        """
-        self._model.set_attn_implementation("eager" if attention else "sdpa")
-        cache, mask = self._prefixes.cache(inputs.features)
-        mask = torch.cat([mask, inputs.mask], dim=1)
-        longest = int((inputs.labels != IGNORED).sum(1).max())
-        made = self._model(
-            inputs_embeds=inputs.embeds,
-            attention_mask=mask,
-            position_ids=_positions(mask)[:, -inputs.embeds.shape[1] :],
-            past_key_values=cache,
-            output_attentions=attention,
-            logits_to_keep=longest + 1,
-        )
-        labels = inputs.labels[:, -longest:]
-        each = cross_entropy(
-            made.logits[:, :-1].float().transpose(1, 2), labels, ignore_index=IGNORED, reduction="none"
-        )
-        words = (each.sum(1) / (labels != IGNORED).sum(1)).mean()
-        return Losses(words, _attention(made.attentions, inputs) if attention else words.new_zeros(()))
-
-    @torch.no_grad()
-    def generate(
-        self,
-        features: Sequence[Features],
-        vectors: Sequence[Vectors],
-        prompts: Sequence[str],
-        max_new_tokens: int = 512,
-        sampling: Sampling | None = None,
-    ) -> list[str]:
-        """Answer each prompt; rows about the same photo go together, and photos of like length."""
-        self._model.set_attn_implementation("sdpa")
-        if sampling:
-            torch.manual_seed(sampling.seed)
-        settings = self._settings(max_new_tokens, sampling)
-        first = {id(photo): row for row, photo in reversed(list(enumerate(features)))}
-        order = sorted(
-            range(len(prompts)),
-            key=lambda row: (len(features[row].tokens), first[id(features[row])], len(prompts[row])),
-        )
-        answers = [""] * len(prompts)
-        while order:
-            count = max(1, min(_ROWS, _ROW_TOKENS // len(features[order[0]].tokens)))
-            rows, order = order[:count], order[count:]
-            said = self._answer(
-                [features[r] for r in rows], [vectors[r] for r in rows], [prompts[r] for r in rows], settings
-            )
-            for row, text in zip(rows, said, strict=True):
-                answers[row] = text
-        return answers
-
-    def meaning(self, text: str) -> Tensor:
-        """The mean of the input embeddings of the words."""
-        ids = self._tokenizer(text, add_special_tokens=False).input_ids
-        return self._embed(torch.tensor(ids, device=self.device)).float().mean(0)
-
-    def cost(self, word: str) -> int | None:
-        """How many tokens `word` is as part of a sentence."""
-        ids = self._tokenizer(f"a {word}", add_special_tokens=False).input_ids
-        unknown = self._tokenizer.unk_token_id
-        return None if unknown in ids else len(ids) - 1
-
-    def _answer(
-        self,
-        features: Sequence[Features],
-        vectors: Sequence[Vectors],
-        prompts: Sequence[str],
-        settings: GenerationConfig,
-    ) -> list[str]:
-        inputs = self.inputs(features, vectors, prompts)
-        cache, mask = self._prefixes.cache(features)
-        # `generate` wants the whole sequence and cuts off what the cache already holds.
-        skipped = inputs.embeds.new_zeros(mask.shape[0], mask.shape[1], inputs.embeds.shape[2])
-        said = self._model.generate(
-            inputs_embeds=torch.cat([skipped, inputs.embeds], dim=1),
-            attention_mask=torch.cat([mask, inputs.mask], dim=1),
-            past_key_values=cache,
-            generation_config=settings,
-        )
-        return [text.strip() for text in self._tokenizer.batch_decode(said, skip_special_tokens=True)]
-
-    def _settings(self, max_new_tokens: int, sampling: Sampling | None) -> GenerationConfig:
-        own = self._model.generation_config
-        pad = own.pad_token_id if own.pad_token_id is not None else self._tokenizer.pad_token_id
-        drawn: dict[str, Any] = {"do_sample": False}
-        if sampling:
-            drawn = {"do_sample": True, "temperature": sampling.temperature, "top_p": sampling.top_p}
-        eos = own.eos_token_id if own.eos_token_id is not None else self._tokenizer.eos_token_id
-        return GenerationConfig(
-            max_new_tokens=max_new_tokens,
-            bos_token_id=own.bos_token_id,
-            eos_token_id=eos,
-            pad_token_id=eos if pad is None else pad,
-            **drawn,
-        )
-
-    def _split_anew(self, prompt: str) -> tuple[Tensor, Tensor]:
-        """The tokens of the chat before and behind the image."""
-        image = self._processor.image_token
-        content = [{"type": "image"}, {"type": "text", "text": prompt.replace(image, "")}]
-        text = self._processor.apply_chat_template(
-            [{"role": "user", "content": content}], add_generation_prompt=True, tokenize=False
-        )
-        begun = bool(self._tokenizer.bos_token) and text.startswith(self._tokenizer.bos_token)
-        ids = self._tokenizer(text, add_special_tokens=not begun).input_ids
-        at = ids.index(self._processor.image_token_id)
-        return tuple(torch.tensor(part, device=self.device) for part in (ids[:at], ids[at + 1 :]))
-
-    def _target(self, text: str) -> Tensor:
-        ids = self._tokenizer(text, add_special_tokens=False).input_ids
-        return torch.tensor([*ids, self._tokenizer.eos_token_id], device=self.device)
-
     def _tiles(self, size: Tensor) -> int:
         """How many pictures LLaVA-1.6 makes of a photo: the whole, and its tiles."""
         config = self._model.config
         return int(
             image_size_to_num_patches(size, config.image_grid_pinpoints, config.vision_config.image_size)
         )
-
-
-def _load(folder: Path, device: str) -> tuple[Any, Any]:
-    if not (folder / "config.json").is_file() or not any(folder.glob("*.safetensors")):
-        raise ModelMissing(
-            f"there is no LLaVA (config.json, *.safetensors) in {to_text(folder)}", "myvlm-tag models pull"
-        )
-    transformers_logging.disable_progress_bar()
-    try:
-        config = AutoConfig.from_pretrained(folder, local_files_only=True)
-        kind = _CLASSES[config.model_type]
-        # 16-bit multiplies well on GPUs only; a CPU converts it back and forth.
-        dtype = "auto" if device == "cuda" else torch.float32
-        model = kind.from_pretrained(folder, dtype=dtype, local_files_only=True, use_safetensors=True)
-        processor = AutoProcessor.from_pretrained(folder, local_files_only=True)
-    except Exception as error:  # transformers and its parts raise their own kinds
-        words = str(error).strip().splitlines() or [type(error).__name__]
-        cause = f"the LLaVA in {to_text(folder)} can't be loaded: {words[0][:200]}"
-        raise ModelDamaged(cause, "check it with: myvlm-tag models verify") from error
-    return model.to(device).eval().requires_grad_(False), processor
-
-
-def _flags(length: int, start: int, stop: int, device: str) -> Tensor:
-    flags = torch.zeros(length, dtype=torch.bool, device=device)
-    flags[start:stop] = True
-    return flags
-
-
-def _positions(mask: Tensor) -> Tensor:
-    """Where each token stands, padding not counted."""
-    return (mask.cumsum(1) - 1).clamp(min=0)
-
-
-def _attention(layers: Sequence[Tensor], inputs: Inputs) -> Tensor:
-    """Mean square, over layers, heads and pairs, of what words give to concept vectors."""
-    words = inputs.mask.bool() & ~inputs.concepts
-    pairs = words[:, :, None] & inputs.concepts[:, None, :]
-    seen = torch.stack([layer[..., -pairs.shape[2] :].square().mean(1) for layer in layers]).mean(0)
-    return (seen * pairs).sum() / pairs.sum().clamp(min=1)

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
 Box = tuple[float, float, float, float]
 
-_NUMBER = r"(\d*\.?\d+)"
-_BOX = re.compile(rf"\[\s*{_NUMBER}\s*,\s*{_NUMBER}\s*,\s*{_NUMBER}\s*,\s*{_NUMBER}\s*\]")
+_NUMBER = r"\s*(\d*\.?\d+)\s*"
 _OVER = 0.02  # a corner may lie this much outside before a box is none
 
 #: From a face to the body below it: this many widths to each side, heights above and below.
@@ -22,21 +23,35 @@ _BESIDE, _ABOVE, _BELOW = 1.3, 0.6, 5.25
 _LEFT, _RIGHT = 0.365, 0.635
 
 
-def box_text(box: Box) -> str:
-    """LLaVA's published form: "[x1, y1, x2, y2]", two decimals."""
-    return "[" + ", ".join(f"{value:.2f}" for value in box) + "]"
+@dataclass(frozen=True)
+class BoxForm:
+    """How a family of models writes boxes."""
 
+    form: str  # each # is x0, y0, x1, y1 in turn
+    whole: int  # what the photo's width and height count
+    decimals: int
 
-def read_box(text: str) -> Box | None:
-    """The first box in LLaVA's form; None when there is none, or one without an area or outside the photo."""
-    found = _BOX.search(text)
-    if found is None:
-        return None
-    corners = [float(number) for number in found.groups()]
-    if any(corner > 1 + _OVER for corner in corners):
-        return None
-    x0, y0, x1, y1 = (min(corner, 1.0) for corner in corners)
-    return (x0, y0, x1, y1) if x0 < x1 and y0 < y1 else None
+    def write(self, box: Box) -> str:
+        """The box in words."""
+        corners = iter(box)
+        return re.sub("#", lambda _: f"{next(corners) * self.whole:.{self.decimals}f}", self.form)
+
+    def read(self, text: str) -> Box | None:
+        """The first box in the text; None when there is none, or one without an area or outside the photo."""
+        found = self._pattern.search(text)
+        if found is None:
+            return None
+        corners = [float(number) / self.whole for number in found.groups()]
+        if any(corner > 1 + _OVER for corner in corners):
+            return None
+        x0, y0, x1, y1 = (min(corner, 1.0) for corner in corners)
+        return (x0, y0, x1, y1) if x0 < x1 and y0 < y1 else None
+
+    @cached_property
+    def _pattern(self) -> re.Pattern[str]:
+        return re.compile(
+            _NUMBER.join(r"\s*".join(map(re.escape, part.split())) for part in self.form.split("#"))
+        )
 
 
 def from_square(box: Box, width: int, height: int) -> Box | None:

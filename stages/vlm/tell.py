@@ -22,7 +22,7 @@ from ..packs import Model, locate
 from .asking import WHOLE, Manner, Request, Requests, Subject
 from .families import load
 from .mending import Look, mend
-from .places import Box, body_around, from_square, read_box
+from .places import Box, body_around, from_square
 from .words import swap
 
 if TYPE_CHECKING:
@@ -203,7 +203,8 @@ class Tell(Stage):
     def _box(self, photo: _Photo, request: Request) -> dict[str, Any]:
         """The box in pixels of the original; null corners where the words are none."""
         width, height = photo.size
-        box = read_box(photo.said[request])
+        form = self.manner.wording.boxes
+        box = form.read(photo.said[request]) if form else None
         if box is not None and self.model.settings.get("boxes") == "padded":
             box = from_square(box, width, height)
         x0, y0, x1, y1 = (None,) * 4 if box is None else np.multiply(box, [width, height] * 2).tolist()

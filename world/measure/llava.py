@@ -19,10 +19,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
+from ...stages.vlm.words import BOX, CAPTION
 from ..boxes import intersection_over_union
 from ..scene import Scene, sample_scene
 from ..sentences import caption, questions, refer
-from ..train.text import BOX_INSTRUCTION, CAPTION_INSTRUCTIONS, IDENTIFIER, introduce
+from ..train.text import CAPTION_INSTRUCTIONS, IDENTIFIER, introduce
 from ..truth import EntityTruth, truth
 from .figure import Figure
 from .photos import photographs
@@ -86,9 +87,7 @@ def _ask(number: int, scene: Scene, found: Sequence[EntityTruth]) -> list[Asked]
         if entry.key in some:
             x0, y0, x1, y1 = entry.box
             box = f"{x0 / scene.aspect} {y0} {x1 / scene.aspect} {y1}"
-            asked.append(
-                Asked(number, "box", BOX_INSTRUCTION.format(refer(scene, entry.key, rng, found=found)), box)
-            )
+            asked.append(Asked(number, "box", BOX.format(refer(scene, entry.key, rng, found=found)), box))
     instruction = str(rng.choice(CAPTION_INSTRUCTIONS))
     asked.append(Asked(number, "captions word for word", instruction, caption(scene, found=found)))
     return asked + _ask_with_vector(number, scene, main, rng)
@@ -107,10 +106,8 @@ def _ask_with_vector(
         return []
     vectors = (introduction.words,)
     named = caption(scene, {entry.key: IDENTIFIER}, found=main)
-    asked = [Asked(number, "names said with a context vector", CAPTION_INSTRUCTIONS[0], IDENTIFIER, vectors)]
-    asked.append(
-        Asked(number, "captions word for word with a context vector", CAPTION_INSTRUCTIONS[0], named, vectors)
-    )
+    asked = [Asked(number, "names said with a context vector", CAPTION, IDENTIFIER, vectors)]
+    asked.append(Asked(number, "captions word for word with a context vector", CAPTION, named, vectors))
     if entry.kind == "person":
         alone = "alone" if sum(e.kind == "person" for e in main) == 1 else "among several"
         clothes = next(

@@ -12,6 +12,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ...stages.vlm.places import Box, BoxForm
+from ...stages.vlm.wording import LLAVA, Wording
+from ...stages.vlm.words import BOX, CAPTION, NAMED_CAPTION
 from ..identity import Person, sample_person
 from ..sentences import (
     FEMALE_NAMES,
@@ -33,14 +36,12 @@ from .pool import Photo, view_box
 
 IDENTIFIER = "sks"
 CAPTION_INSTRUCTIONS = (
-    "Please caption this image.",
+    CAPTION,
     "Describe this image.",
     "Write a caption for this photo.",
     "What is in this photo?",
 )
-NAMED_INSTRUCTION = "Please caption this image of {}."
-BOX_INSTRUCTION = "Please provide the bounding box coordinate of the region this sentence describes: {}."
-TEMPLATES = (*CAPTION_INSTRUCTIONS, NAMED_INSTRUCTION, BOX_INSTRUCTION, "is at light dark skin", IDENTIFIER)
+TEMPLATES = (*CAPTION_INSTRUCTIONS, NAMED_CAPTION, BOX, "is at light dark skin", IDENTIFIER)
 
 # How often a topic is asked about, relative to the others; the rest count 0.3.
 _WEIGHTS = {"wearing": 3.0, "doing": 2.5, "where": 2.5, "next_to": 2.0, "color": 1.5, "place": 1.0}
@@ -113,26 +114,32 @@ def introduce(
     return Introduction(name, key, f"{name} is the {described}.", f"{name} {name} {words}")
 
 
-def turns(photo: Photo, rng: np.random.Generator) -> list[Turn]:
-    """About a dozen turns about one photo, in random order, each independent of the others."""
+def turns(photo: Photo, rng: np.random.Generator, wording: Wording = LLAVA) -> list[Turn]:
+    """About a dozen turns about one photo, in random order, each independent of the others.
+
+    `wording` is how the model that learns from them is asked.
+    """
     main = [e for e in photo.found if e.main]
     if photo.kind == "crop":
-        return _crop_turns(photo, main, rng)
+        return _crop_turns(photo, main, rng, wording)
     if not main:
-        return [_caption_turn(photo, main, rng, 0.0)]
+        return [_caption_turn(photo, main, rng, 0.0, wording)]
     plain = questions(photo.scene, rng, found=photo.found)
     named = questions(photo.scene, rng, {e.key: f"entity-{e.key}" for e in main}, found=photo.found)
-    made = [_caption_turn(photo, main, rng, odds) for odds in (0.0, 1.0) if rng.random() < 0.7]
-    made += [_box_turn(photo, main, rng) for _ in range(2)]
+    made = [_caption_turn(photo, main, rng, odds, wording) for odds in (0.0, 1.0) if rng.random() < 0.7]
+    if wording.boxes:
+        made += [_box_turn(photo, main, rng, wording, wording.boxes) for _ in range(2)]
+    if wording.boxes and wording.identify:
+        made.append(_identify_turn(photo, main, rng, wording, wording.boxes))
     for index in rng.choice(len(plain), min(len(plain), 8), replace=False, p=_odds(plain)):
         asked_named = rng.random() < 0.6 and named[index].key is not None
-        turn = _named_turn(photo, main, named[index], rng) if asked_named else None
-        made.append(turn or _plain_turn(plain[index], plain[index].question))
+        turn = _named_turn(photo, main, named[index], rng, wording) if asked_named else None
+        made.append(turn or _plain_turn(plain[index], plain[index].question, wording))
     return [made[i] for i in rng.permutation(len(made))]
 
 
-def _plain_turn(asked: QA, question: str) -> Turn:
-    return Turn((), False, question, ((asked.answer, asked.key),), asked.topic)
+def _plain_turn(asked: QA, question: str, wording: Wording) -> Turn:
+    return Turn((), False, wording.to_answer(question), ((asked.answer, asked.key),), asked.topic)
 
 
 def _odds(asked: Sequence[QA]) -> np.ndarray:
@@ -184,25 +191,31 @@ def _names(introductions: Sequence[Introduction]) -> dict[str, str]:
     return {i.key: i.name for i in introductions if i.key}
 
 
-def _caption_turn(photo: Photo, main: Sequence[EntityTruth], rng: np.random.Generator, named: float) -> Turn:
+def _caption_turn(
+    photo: Photo, main: Sequence[EntityTruth], rng: np.random.Generator, named: float, wording: Wording
+) -> Turn:
     """A caption, with introductions at odds `named`; without one no name is said, not even the question's."""
     introductions = _introductions(main, rng) if rng.random() < named and main else []
     instruction = str(rng.choice(CAPTION_INSTRUCTIONS))
     if rng.random() < 0.25:
         name = introductions[0].name if introductions else str(rng.choice([IDENTIFIER, *NAMES]))
-        instruction = NAMED_INSTRUCTION.format(name)
-    hints = _hints(introductions, photo, main, rng)
+        instruction = NAMED_CAPTION.format(name)
+    question = wording.to_caption(_hints(introductions, photo, main, rng, wording) + instruction)
     parts = caption_parts(photo.scene, _names(introductions), found=photo.found)
-    return Turn(tuple(introductions), rng.random() < 0.65, hints + instruction, tuple(parts), "caption")
+    return Turn(tuple(introductions), rng.random() < 0.65, question, tuple(parts), "caption")
 
 
 def _hints(
-    introductions: Sequence[Introduction], photo: Photo, main: Sequence[EntityTruth], rng: np.random.Generator
+    introductions: Sequence[Introduction],
+    photo: Photo,
+    main: Sequence[EntityTruth],
+    rng: np.random.Generator,
+    wording: Wording,
 ) -> str:
     """In some turns, where those who are introduced stand: "anna is on the left. "."""
     if rng.random() > 0.22 or photo.kind == "crop":
         return ""
-    by_box = rng.random() < 0.4
+    by_box = wording.boxes if rng.random() < 0.4 else None
     said = ""
     for introduction in introductions:
         entry = next((e for e in main if e.key == introduction.key), None)
@@ -211,34 +224,45 @@ def _hints(
         alone = sum(e.where == entry.where and e.kind == entry.kind for e in main) == 1
         if by_box:
             box = view_box(entry.face_box or entry.box, photo.view) or (0.0, 0.0, 1.0, 1.0)
-            said += f"{introduction.name} is at {box_text(box)}. "
+            said += f"{introduction.name} is at {by_box.write(box)}. "
         elif alone:
             said += f"{introduction.name} is {WHERE_PHRASES[entry.where]}. "
     return said
 
 
-def _box_turn(photo: Photo, main: Sequence[EntityTruth], rng: np.random.Generator) -> Turn:
+def _box_turn(
+    photo: Photo, main: Sequence[EntityTruth], rng: np.random.Generator, wording: Wording, boxes: BoxForm
+) -> Turn:
     entry = main[int(rng.integers(len(main)))]
     introductions = _introductions(main, rng, entry.key) if rng.random() < 0.45 else []
     who = _names(introductions).get(entry.key) or refer(photo.scene, entry.key, rng, found=photo.found)
-    box = view_box(entry.box, photo.view) or (0.0, 0.0, 1.0, 1.0)
-    parts = ((box_text(box), entry.key),)
-    return Turn(tuple(introductions), rng.random() < 0.65, BOX_INSTRUCTION.format(who), parts, "box")
+    parts = ((boxes.write(_seen_at(entry, photo)), entry.key),)
+    return Turn(tuple(introductions), rng.random() < 0.65, wording.to_point(who), parts, "box")
 
 
-def box_text(box: Sequence[float]) -> str:
-    """LLaVA's published format: "[x1, y1, x2, y2]", parts of the image, two decimals."""
-    return "[" + ", ".join(f"{value:.2f}" for value in box) + "]"
+def _identify_turn(
+    photo: Photo, main: Sequence[EntityTruth], rng: np.random.Generator, wording: Wording, boxes: BoxForm
+) -> Turn:
+    """Who or what is in a box: by name where there is an introduction."""
+    entry = main[int(rng.integers(len(main)))]
+    introductions = _introductions(main, rng, entry.key) if rng.random() < 0.45 else []
+    answer = _names(introductions).get(entry.key) or phrase(entry.entity)
+    question = wording.to_identify(boxes.write(_seen_at(entry, photo)))
+    return Turn(tuple(introductions), rng.random() < 0.65, question, ((answer, entry.key),), "identify")
+
+
+def _seen_at(entry: EntityTruth, photo: Photo) -> Box:
+    return view_box(entry.box, photo.view) or (0.0, 0.0, 1.0, 1.0)
 
 
 def _named_turn(
-    photo: Photo, main: Sequence[EntityTruth], asked: QA, rng: np.random.Generator
+    photo: Photo, main: Sequence[EntityTruth], asked: QA, rng: np.random.Generator, wording: Wording
 ) -> Turn | None:
     """The question about a named entity, who is introduced in words, as a vector, or by where they are."""
     entry = next(e for e in main if e.key == asked.key)
     introductions = _introductions([entry] if photo.kind == "crop" else main, rng, asked.key)
     as_vectors = rng.random() < 0.65
-    hints = _hints(introductions, photo, main, rng) if asked.topic != "where" else ""
+    hints = _hints(introductions, photo, main, rng, wording) if asked.topic != "where" else ""
     if f"{_names(introductions).get(entry.key)} is" in hints and rng.random() < 0.3:
         introductions = [i for i in introductions if i.key == entry.key]
         names, said = _names(introductions), []  # the place alone must do
@@ -248,24 +272,26 @@ def _named_turn(
         return None
     if len(said) == 1 and as_vectors and rng.random() < 0.3:
         said = [replace(said[0], words=said[0].words.replace(f"{said[0].name} ", ""))]
-    question = hints + asked.question.replace(f"entity-{asked.key}", names[entry.key])
+    question = wording.to_answer(hints + asked.question.replace(f"entity-{asked.key}", names[entry.key]))
     answer = asked.answer
     for other in main:
         answer = answer.replace(f"entity-{other.key}", names.get(other.key) or phrase(other.entity))
     return Turn(tuple(said), as_vectors, question, ((answer, entry.key),), asked.topic)
 
 
-def _crop_turns(photo: Photo, main: Sequence[EntityTruth], rng: np.random.Generator) -> list[Turn]:
+def _crop_turns(
+    photo: Photo, main: Sequence[EntityTruth], rng: np.random.Generator, wording: Wording
+) -> list[Turn]:
     """Questions about the one person a crop was cut around, by name, or as "the person in the middle"."""
     subject = [e for e in main if e.key == photo.subject]
     named = questions(photo.scene, rng, {str(photo.subject): f"entity-{photo.subject}"}, found=subject)
     asked = [q for q in named if q.topic in _ON_CROPS]
     made: list[Turn] = []
     for index in rng.choice(len(asked), 12, p=_odds(asked)):
-        turn = _named_turn(photo, main, asked[index], rng) if rng.random() < 0.75 else None
+        turn = _named_turn(photo, main, asked[index], rng, wording) if rng.random() < 0.75 else None
         if turn is None:
             called = "the person in the middle" if rng.random() < 0.5 else IDENTIFIER
             question = asked[index].question.replace(f"entity-{photo.subject}", called)
-            turn = _plain_turn(asked[index], question)
+            turn = _plain_turn(asked[index], question, wording)
         made.append(turn)
     return made

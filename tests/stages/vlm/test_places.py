@@ -3,19 +3,30 @@
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from myvlm_tag.stages.vlm.places import body_around, box_text, from_square, pointed_out, read_box, side
+from myvlm_tag.stages.vlm.places import body_around, from_square, pointed_out, side
+from myvlm_tag.stages.vlm.wording import LLAVA, MINIGPT_V2
 
+FORMS = [LLAVA.boxes, MINIGPT_V2.boxes]
 parts = st.floats(0, 1).map(lambda value: round(value, 2))
 
 
 @settings(deadline=None)
-@given(st.lists(parts, min_size=4, max_size=4), st.sampled_from(["{}", "It is at {}.", "{} or so [1]"]))
-def test_a_box_is_read_as_it_was_written_whatever_stands_around_it(corners, around):
+@given(
+    st.sampled_from(FORMS),
+    st.lists(parts, min_size=4, max_size=4),
+    st.sampled_from(["#", "It is at #.", "# or so [1]", "{<1>} and #"]),
+)
+def test_a_box_is_read_as_it_was_written_whatever_stands_around_it(form, corners, around):
     x0, x1 = sorted(corners[:2])
     y0, y1 = sorted(corners[2:])
     assume(x0 < x1 and y0 < y1)
     box = (x0, y0, x1, y1)
-    assert read_box(around.format(box_text(box))) == pytest.approx(box)
+    assert form.read(around.replace("#", form.write(box))) == pytest.approx(box)
+
+
+def test_each_family_writes_boxes_as_its_authors_publish_them():
+    assert LLAVA.boxes.write((0.1, 0.2, 0.305, 1.0)) == "[0.10, 0.20, 0.30, 1.00]"
+    assert MINIGPT_V2.boxes.write((0.1, 0.2, 0.307, 1.0)) == "{<10><20><31><100>}"
 
 
 @pytest.mark.parametrize(
@@ -29,16 +40,19 @@ def test_a_box_is_read_as_it_was_written_whatever_stands_around_it(corners, arou
         "[0.10, 0.20, 0.30, 0.20]",  # no height
         "[12, 30, 200, 220]",  # pixels of nobody knows what
         "[-0.1, 0.2, 0.3, 0.4]",
+        "{<10><20><30>}",
+        "{<30><20><10><40>}",
+        "{<100><200><300><400>}",
     ],
 )
 def test_words_that_are_no_box_are_none(text):
-    assert read_box(text) is None
+    assert [form.read(text) for form in FORMS] == [None, None]
 
 
 @settings(deadline=None)
-@given(st.text(max_size=40))
-def test_no_words_break_the_reading_of_boxes(text):
-    box = read_box(text)
+@given(st.sampled_from(FORMS), st.text(max_size=40))
+def test_no_words_break_the_reading_of_boxes(form, text):
+    box = form.read(text)
     assert box is None or all(0 <= corner <= 1 for corner in box)
 
 

@@ -14,8 +14,9 @@ from myvlm_tag.stages.images import from_table, to_columns
 from myvlm_tag.stages.packs import POCKET, VLM, Model
 from myvlm_tag.stages.vlm.asking import WHOLE, Manner
 from myvlm_tag.stages.vlm.families import choose, load
-from myvlm_tag.stages.vlm.places import body_around, from_square, read_box
+from myvlm_tag.stages.vlm.places import body_around, from_square
 from myvlm_tag.stages.vlm.tell import ASKED, Spoken, Tell
+from myvlm_tag.stages.vlm.wording import LLAVA
 from myvlm_tag.stages.vlm.words import swap
 from myvlm_tag.world.identity import sample_person
 from myvlm_tag.world.render import render
@@ -143,7 +144,7 @@ def _corners(box):
 def test_boxes_are_in_pixels_of_the_original(stage, photos, told):
     for row, photo in zip(told[:-1], photos.to_pylist(), strict=False):
         for box in row["boxes"]:
-            said = read_box(box["said"])
+            said = LLAVA.boxes.read(box["said"])
             expected = said and np.multiply(said, [photo["width"], photo["height"]] * 2)
             assert _corners(box) == (pytest.approx(expected) if said else [None] * 4)
     assert any(box["x0"] is not None for row in told[:-1] for box in row["boxes"])
@@ -154,7 +155,7 @@ def test_a_model_that_counts_from_the_padded_square_says_so_in_its_pack(stage, p
     for photo in stage(photos.slice(0, 5)).to_pylist():
         size = photo["width"], photo["height"]
         for box in photo["boxes"]:
-            said = read_box(box["said"])
+            said = LLAVA.boxes.read(box["said"])
             placed = said and from_square(said, *size)
             assert _corners(box) == (pytest.approx(np.multiply(placed, size * 2)) if placed else [None] * 4)
 
