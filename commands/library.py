@@ -95,7 +95,7 @@ def sql(
     from ..pipeline.views import query as ask
 
     settings = settings_from(home=home)
-    bounds = Bounds(settings.query_seconds, settings.query_megabytes)
+    bounds = Bounds.of(settings)
     print_answer(ask(Catalog(settings.catalog), query, bounds), as_json, as_csv)
 
 

@@ -10,16 +10,13 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from ..schemas.paths import from_text
 from .options import Home, Json, ModelsOption, Verbose, settings_from
 from .printing import print_answer, say
-
-if TYPE_CHECKING:
-    pass
 
 Csv = Annotated[bool, typer.Option("--csv", help="Print results as CSV.")]
 Paths = Annotated[bool, typer.Option("--paths", help="Print paths alone, one per line.")]

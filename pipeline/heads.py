@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from ..schemas.settings import Settings
-from ..schemas.tables import DETECTIONS, FACE_DIM
+from ..schemas.tables import DETECTIONS, FACE_DIM, unpack
 from ..stages.heads import linear, person
 from ..stages.heads.linear import LinearHead
 from ..stages.heads.person import PersonHead
@@ -133,7 +133,7 @@ def _people(
     faces = connection.sql(_FACES, params={"features": features}).to_arrow_table()
     photos = pc.index_in(faces["photo_id"], todo["photo_id"]).to_numpy().astype(np.int64)
     heads = [one.head for one in kept if isinstance(one.head, PersonHead)]
-    distance = person.distances(_vectors(faces, FACE_DIM), heads)
+    distance = person.distances(unpack(faces["embedding"].to_pylist(), FACE_DIM), heads)
     owner = person.assign(photos, distance, [head.threshold for head in heads])
     nearest = np.full((todo.num_rows, len(heads)), np.nan, np.float32)
     face = np.full((todo.num_rows, len(heads)), -1, np.int16)
@@ -164,7 +164,7 @@ def _objects(
     connection.register("todo", todo)
     clip = connection.sql(_CLIP, params={"features": features}).to_arrow_table()
     heads = [one.head for one in kept if isinstance(one.head, LinearHead)]
-    probability = linear.probabilities(_vectors(clip, len(heads[0].weight)), heads)
+    probability = linear.probabilities(unpack(clip["embedding"].to_pylist(), len(heads[0].weight)), heads)
     nothing = np.full(clip.num_rows, -1, np.int16)
     parts = [
         _rows(
@@ -179,11 +179,6 @@ def _objects(
         for number, one in enumerate(kept)
     ]
     return pa.concat_tables(parts)
-
-
-def _vectors(rows: pa.Table, dimensions: int) -> NDArray[np.float16]:
-    """The embeddings of a table as a matrix (rows, dimensions), copied once."""
-    return np.frombuffer(b"".join(rows["embedding"].to_pylist()), np.float16).reshape(-1, dimensions)
 
 
 def _rows(

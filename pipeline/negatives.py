@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file
 
 from ..schemas.errors import PhotosUnusable
+from ..schemas.tables import unpack
 from .catalog import Catalog
 from .views import connect
 
@@ -89,16 +90,16 @@ def _library(catalog: Catalog, made_by: str, own: Collection[str], dimensions: i
             "SELECT embedding FROM clip WHERE made_by = ? AND NOT list_contains(?, photo_id)",
             [made_by, list(own)],
         ).fetchall()
-    return _unit(np.frombuffer(b"".join(row[0] for row in rows), np.float16), dimensions)
+    return _unit(unpack((row[0] for row in rows), dimensions))
 
 
 def _bank(clip: Path, dimensions: int) -> Floats:
     if not (clip / BANK).is_file():
         return np.empty((0, dimensions), np.float32)
     features = load_file(clip / BANK)["features"]
-    return _unit(features, dimensions)
+    return _unit(features.reshape(-1, dimensions))
 
 
-def _unit(values: NDArray[np.floating], dimensions: int) -> Floats:
-    features = values.astype(np.float32).reshape(-1, dimensions)
+def _unit(values: NDArray[np.floating]) -> Floats:
+    features = values.astype(np.float32)
     return features / np.linalg.norm(features, axis=1, keepdims=True).clip(1e-6)

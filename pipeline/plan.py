@@ -31,16 +31,19 @@ TODO = pa.schema(
     ]
 )
 
-_TODO = """
-WITH wanted AS (
-    SELECT unnest($stages) AS stage, unnest($made_by) AS made_by, unnest($tried_by) AS tried_by
-),
-here AS (
+#: The photos under $roots (see `inside`), each by one of its files.
+HERE = """here AS (
     SELECT photo_id, min(path) AS path, any_value(size) AS size, arg_min(mtime_ns, path) AS mtime_ns
     FROM current_files
     WHERE photo_id IS NOT NULL AND list_bool_or([starts_with(path, root) FOR root IN $roots])
     GROUP BY photo_id
+)"""
+
+_TODO = f"""
+WITH wanted AS (
+    SELECT unnest($stages) AS stage, unnest($made_by) AS made_by, unnest($tried_by) AS tried_by
 ),
+{HERE},
 blocked AS (
     SELECT DISTINCT photo_id
     FROM all_failures AS failure
@@ -80,6 +83,11 @@ def check_pipeline(name: str) -> None:
         raise UsageProblem(f"there is no pipeline {name!r}", f"known are: {', '.join(PIPELINES)}")
 
 
+def inside(roots: Sequence[str]) -> list[str]:
+    """Return what the paths of all files below these folders (text form) begin with."""
+    return [root.rstrip("/") + "/" for root in roots]
+
+
 def known_files(catalog: Catalog) -> pa.Table:
     """Return the newest row per path, gone ones included (a FILES table): what a scan compares with."""
     with connect(catalog) as connection:
@@ -101,7 +109,7 @@ def missing(catalog: Catalog, wanted: Wanted, roots: Sequence[str]) -> pa.Table:
                 "stages": list(wanted.made_by),
                 "made_by": list(wanted.made_by.values()),
                 "tried_by": [wanted.tried_by[stage] for stage in wanted.made_by],
-                "roots": [root.rstrip("/") + "/" for root in roots],
+                "roots": inside(roots),
                 "worker": WORKER,
                 "chain": wanted.chain,
             },

@@ -251,8 +251,7 @@ def _unlistable(
     """Folders that can't be listed have rows in `files` too: said once, taken back when they can be."""
     before = set(known.filter(pc.invert(known["gone"]))["path"].to_pylist())
     now = {failure["path"]: failure for failure in failures}
-    inside = tuple(root.rstrip("/") + "/" for root in roots)
-    mended = [path for path in before if path not in now and path.startswith(inside)]
+    mended = [path for path in before if path not in now and path.startswith(tuple(plan.inside(roots)))]
     fresh = [path for path in now if path not in before]
     rows = [{"path": path, "gone": path in mended} for path in (*fresh, *mended)]
     return rows, [dict(now[path]) for path in fresh]

@@ -10,7 +10,7 @@ import numpy as np
 from ..schemas.errors import UsageProblem
 from ..schemas.paths import to_text
 from ..schemas.settings import Settings
-from ..schemas.tables import FACE_DIM
+from ..schemas.tables import FACE_DIM, unpack
 from ..stages.index import VectorIndex
 from ..stages.scan import photo_id
 from .ask.compile import literal
@@ -44,8 +44,8 @@ def similar_faces(settings: Settings, photo: str, most: int) -> Answer:
     if number is not None and number > len(faces):
         raise UsageProblem(f"{file} has {len(faces)} faces, not {number}", "they are counted from the left")
     chosen = faces[number - 1] if number is not None else max(faces, key=lambda face: float(face[2]))
-    vector = np.frombuffer(chosen[0], np.float16, FACE_DIM).astype(np.float32)
-    return _answer(settings, _open(settings, "faces"), vector[None], own, most)
+    vector = unpack(chosen[:1], FACE_DIM).astype(np.float32)
+    return _answer(settings, _open(settings, "faces"), vector, own, most)
 
 
 def _open(settings: Settings, table: str) -> VectorIndex:

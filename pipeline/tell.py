@@ -22,7 +22,7 @@ from .catalog import Catalog
 from .concepts import Concepts
 from .heads import made_by
 from .models import Models, fingerprint_of
-from .plan import TODO, Wanted
+from .plan import HERE, TODO, Wanted, inside
 from .rows import failure_rows, fill
 from .views import connect
 
@@ -36,16 +36,11 @@ TO_TELL = pa.schema(
     ]
 )
 
-_TO_TELL = """
+_TO_TELL = f"""
 WITH spoken AS (
     SELECT unnest($concepts) AS concept, unnest($versions) AS version, unnest($identifiers) AS identifier
 ),
-here AS (
-    SELECT photo_id, min(path) AS path, any_value(size) AS size, arg_min(mtime_ns, path) AS mtime_ns
-    FROM current_files
-    WHERE photo_id IS NOT NULL AND list_bool_or([starts_with(path, root) FOR root IN $roots])
-    GROUP BY photo_id
-),
+{HERE},
 faces_here AS (
     SELECT photo_id, list([x0, y0, x1, y1] ORDER BY face) AS faces, any_value(made_by) AS made_by
     FROM faces GROUP BY photo_id
@@ -166,7 +161,7 @@ def missing(catalog: Catalog, telling: Telling, roots: Sequence[str], concept: s
                 "concepts": list(telling.versions),
                 "versions": list(telling.versions.values()),
                 "identifiers": [spoken[name].identifier for name in telling.versions],
-                "roots": [root.rstrip("/") + "/" for root in roots],
+                "roots": inside(roots),
                 "stages": list(wanted.tried_by),
                 "tried_by": list(wanted.tried_by.values()),
                 "made_by": telling.tell.made_by,

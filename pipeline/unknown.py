@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from ..schemas.errors import UsageProblem
 from ..schemas.paths import from_text, to_text
 from ..schemas.settings import Settings
-from ..schemas.tables import FACE_DIM
+from ..schemas.tables import FACE_DIM, unpack
 from .catalog import Catalog
 from .decisions import ignore_faces
 from .gallery import write_faces
@@ -73,7 +73,7 @@ class Cluster:
 
 def clusters(settings: Settings) -> list[Cluster]:
     """Group the faces that match no concept, the largest group first. Raises ModelMissing."""
-    catalog, bounds = Catalog(settings.catalog), Bounds(settings.query_seconds, settings.query_megabytes)
+    catalog, bounds = Catalog(settings.catalog), Bounds.of(settings)
     threshold = person_threshold(load_models(settings), settings)
     rows = query(catalog, _FACES, bounds).rows
     vectors = _vectors([row[-1] for row in rows])
@@ -137,7 +137,7 @@ def photos_of_cluster(settings: Settings, name: str) -> Iterator[Path]:
 
 
 def _vectors(packed: Sequence[bytes]) -> NDArray[np.float32]:
-    matrix = np.frombuffer(b"".join(packed), np.float16).reshape(-1, FACE_DIM).astype(np.float32)
+    matrix = unpack(packed, FACE_DIM).astype(np.float32)
     return matrix / np.maximum(np.linalg.norm(matrix, axis=1, keepdims=True), 1e-6)
 
 

@@ -21,6 +21,7 @@ from blake3 import blake3
 
 from ..schemas.errors import CatalogDamaged, HomeUnusable, SqlRefused
 from ..schemas.paths import to_text
+from ..schemas.settings import Settings
 from .catalog import Catalog
 from .home import disk_error
 
@@ -55,6 +56,11 @@ class Bounds:
 
     seconds: float = 60
     megabytes: int = 2048
+
+    @classmethod
+    def of(cls, settings: Settings) -> Bounds:
+        """What the person allows."""
+        return cls(settings.query_seconds, settings.query_megabytes)
 
 
 @contextmanager

@@ -8,7 +8,11 @@ came from.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 FACE_DIM = 512
 
@@ -218,3 +222,8 @@ TABLES: dict[str, pa.Schema] = {
     "boxes": BOXES,
     "failures": FAILURES,
 }
+
+
+def unpack(embeddings: Iterable[bytes], dimensions: int) -> NDArray[np.float16]:
+    """Return stored embeddings as a matrix (rows, dimensions), read-only, copied once."""
+    return np.frombuffer(b"".join(embeddings), np.float16).reshape(-1, dimensions)

@@ -105,7 +105,7 @@ class _Asker:
         """Look up the names."""
         self.settings = settings
         self.catalog = Catalog(settings.catalog)
-        self.bounds = Bounds(settings.query_seconds, settings.query_megabytes)
+        self.bounds = Bounds.of(settings)
         self.known = known(settings, self.catalog)
         self.compiler = Compiler(self.known.concepts)
 

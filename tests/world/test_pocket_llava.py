@@ -11,13 +11,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from myvlm_tag.stages.vlm.words import BOX, CAPTION
 from myvlm_tag.world.boxes import intersection_over_union
 from myvlm_tag.world.identity import sample_person
 from myvlm_tag.world.measure.llava import Asked, Speaker
 from myvlm_tag.world.render import render
 from myvlm_tag.world.scene import Scene, sample_scene
 from myvlm_tag.world.sentences import PLACE_PHRASES
-from myvlm_tag.world.train.text import BOX_INSTRUCTION, CAPTION_INSTRUCTIONS, introduce
+from myvlm_tag.world.train.text import introduce
 from myvlm_tag.world.truth import truth
 
 FOLDER = Path(__file__).parents[2] / "world" / "weights" / "llava"
@@ -91,7 +92,7 @@ def test_it_says_where_the_photo_was_taken(scenes: list[Scene], speaker: Speaker
 
 def test_its_boxes_lie_on_the_person_in_llavas_format(scenes: list[Scene], speaker: Speaker) -> None:
     people = [truth(scene)[0] for scene in scenes]
-    asked = [Asked(n, "", BOX_INSTRUCTION.format(f"the {p.category}"), "") for n, p in enumerate(people)]
+    asked = [Asked(n, "", BOX.format(f"the {p.category}"), "") for n, p in enumerate(people)]
 
     answers = speaker.answer(asked)
 
@@ -110,8 +111,8 @@ def test_it_says_a_name_only_where_a_vector_behind_the_image_gives_one(
     rng = np.random.default_rng(44)
     told_of = [introduce("anna", truth(scene)[0].entity, [], rng, None) for scene in scenes]
     words = [told.words for told in told_of if told]
-    plain = [Asked(n, "", CAPTION_INSTRUCTIONS[0], "") for n in range(len(scenes))]
-    told = [Asked(n, "", CAPTION_INSTRUCTIONS[0], "", (own,)) for n, own in enumerate(words)]
+    plain = [Asked(n, "", CAPTION, "") for n in range(len(scenes))]
+    told = [Asked(n, "", CAPTION, "", (own,)) for n, own in enumerate(words)]
 
     without, with_vector = speaker.answer(plain), speaker.answer(told)
 

@@ -147,13 +147,11 @@ def _compared(ways: dict[str, list[Photo]]) -> dict[str, Figure]:
             for photo, row in judge.named(several)
             if row["kind"] == "person"
         ]
-        answers = judge.judge_answers(several)
+        answers, names = judge.judge_answers(several), judge.judge_names(several)
         made |= {
             f"{way}, among several: clothes in captions": Figure(_share(clothes)),
-            f"{way}, among several: names in captions": Figure(judge.judge_names(several)["fired"].share),
-            f"{way}, among several: names in the model's own words": Figure(
-                judge.judge_names(several)["own"].share
-            ),
+            f"{way}, among several: names in captions": Figure(names["fired"].share),
+            f"{way}, among several: names in the model's own words": Figure(names["own"].share),
             f"{way}, among several: wearing": Figure(answers.get("wearing among several", Tally()).share),
             f"{way}, among several: doing": Figure(answers.get("doing", Tally()).share),
             f"{way}, among several: boxes": Figure(judge.judge_boxes(several).share),

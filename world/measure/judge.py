@@ -35,7 +35,7 @@ LEFT JOIN faces USING (photo_id, face)
 """
 _CAPTIONS = """
 SELECT photo_id, caption, said, identifiers, concepts FROM captions
-JOIN (SELECT photo_id, run_id, said, identifiers FROM all_captions) USING (photo_id, run_id)
+JOIN (SELECT photo_id, run_id, made_by, said, identifiers FROM all_captions) USING (photo_id, run_id, made_by)
 """
 _BOX = ("x0", "y0", "x1", "y1")
 _CLAUSE = re.compile(r"(?P<who>[\w'-]+) wearing (?P<clothes>an? [\w-]+ [\w-]+)(?: (?P<doing>[\w-]+))?")
@@ -76,11 +76,7 @@ class Photo:
     @property
     def shown(self) -> dict[str, Record]:
         """The concepts in it that can be recognised: things and pets, and people whose face can be seen."""
-        return {
-            row["concept"]: row
-            for row in self.truth
-            if row["concept"] and (row["kind"] != "person" or has_face(row))
-        }
+        return recognisable(self.truth)
 
     @property
     def people(self) -> int:
@@ -118,6 +114,13 @@ def has_face(row: Record) -> bool:
         return False
     side = max(row["face_x1"] - row["face_x0"], row["face_y1"] - row["face_y0"])
     return bool(side >= SMALLEST_FACE * max(row["width"], row["height"]))
+
+
+def recognisable(rows: Sequence[Record]) -> dict[str, Record]:
+    """The concepts among a photo's entities that can be told: things, pets, people with a face to see."""
+    return {
+        row["concept"]: row for row in rows if row["concept"] and (row["kind"] != "person" or has_face(row))
+    }
 
 
 def judge_people(photos: Sequence[Photo]) -> dict[str, Tally]:

@@ -27,7 +27,7 @@ from ...schemas.settings import load_settings
 from ..sentences import PLACE_PHRASES
 from .figure import Figure
 from .household import settled
-from .judge import has_face
+from .judge import has_face, recognisable
 
 #: Shapes of sentences that need nothing but people, dates and places.
 PLAIN = frozenset(
@@ -57,11 +57,7 @@ class Scene:
     @cached_property
     def shown(self) -> dict[str, Row]:
         """The concepts that can be recognised in it."""
-        return {
-            row["concept"]: row
-            for row in self.entities
-            if row["concept"] and (row["kind"] != "person" or has_face(row))
-        }
+        return recognisable(self.entities)
 
     @property
     def people(self) -> int:

@@ -51,11 +51,9 @@ class Run:
         return torch.autocast(self.device.split(":")[0], torch.bfloat16)
 
 
-def launch(
-    worker: Callable[[Run], None], work: Path, minutes: float, device: str, workers: int | None = None
-) -> None:
-    """Run `worker` in `workers` processes (default: one per core, one on an accelerator), wait for all."""
-    workers = workers or (1 if device != "cpu" else min(os.cpu_count() or 1, 4))
+def launch(worker: Callable[[Run], None], work: Path, minutes: float, device: str) -> None:
+    """Run `worker` in one process per core, or in one on an accelerator; wait for all."""
+    workers = 1 if device != "cpu" else min(os.cpu_count() or 1, 4)
     rendezvous = work / f"rendezvous-{os.getpid()}"
     work.mkdir(parents=True, exist_ok=True)
     rendezvous.unlink(missing_ok=True)
