@@ -12,8 +12,9 @@ import pytest
 import torch
 from myvlm_tag.world.sentences import NAMES
 from myvlm_tag.world.train import clip, llava
-from myvlm_tag.world.train.batches import IMAGE_TOKENS, NOBODY, PREFIX, Packer, attention_mask
-from myvlm_tag.world.train.context import POINTING_LAYER, ContextModel
+from myvlm_tag.world.train.batches import NOBODY, Packer, attention_mask
+from myvlm_tag.world.train.context import POINTING_LAYER
+from myvlm_tag.world.train.llava import FRAME
 from myvlm_tag.world.train.optimizers import MuonAndAdamW
 from myvlm_tag.world.train.pool import SIZE, Photo, draw, mirrored, sample_photo, view_box
 from myvlm_tag.world.train.pool import _dump as dump
@@ -55,7 +56,7 @@ def test_a_crop_shows_its_subject(photos: list[Photo]) -> None:
 
 
 def test_the_tokenizer_gives_every_sentence_back_and_knows_every_word(said: list[Turn]) -> None:
-    words, packer = llava.tokenizer(), Packer(llava.tokenizer())
+    words, packer = llava.tokenizer(), Packer(llava.tokenizer(), FRAME)
     for turn in said:
         for sentence in (turn.question, turn.answer, *(i.sentence for i in turn.introductions)):
             ids = words(sentence, add_special_tokens=False)["input_ids"]
@@ -87,7 +88,7 @@ def test_someone_who_is_introduced_but_absent_is_not_named(said: list[Turn]) -> 
 
 def test_a_packed_turn_gives_what_it_gives_alone(photos: list[Photo], said: list[Turn]) -> None:
     torch.manual_seed(0)
-    packer, model = Packer(llava.tokenizer()), llava.build_llava(llava.tokenizer()).eval()
+    packer, model = Packer(llava.tokenizer(), FRAME), llava.build_llava(llava.tokenizer()).eval()
     plain = [dataclasses.replace(turn, as_vectors=False) for turn in said[:6]]
     packed, alone = packer.row(plain), packer.row([plain[2]])
     image = to_pixels(draw(photos[0], np.random.default_rng(0))[None])
@@ -95,7 +96,7 @@ def test_a_packed_turn_gives_what_it_gives_alone(photos: list[Photo], said: list
     with torch.no_grad():
         features = inner.multi_modal_projector(inner.vision_tower(image).last_hidden_state[:, 1:])
         embedded = inner.language_model.embed_tokens(torch.tensor([packed.ids]))
-        embedded[:, 2:PREFIX] = features
+        embedded[:, FRAME.start : FRAME.prefix] = features
         states = inner.language_model(
             inputs_embeds=embedded,
             attention_mask=attention_mask(torch.tensor([packed.segments]), torch.float32),
@@ -104,9 +105,9 @@ def test_a_packed_turn_gives_what_it_gives_alone(photos: list[Photo], said: list
         together = linear(
             states[0][torch.tensor(packed.segments) == 3], inner.language_model.embed_tokens.weight
         )
-        expected = model(input_ids=torch.tensor([alone.ids]), pixel_values=image).logits[0, PREFIX:]
+        expected = model(input_ids=torch.tensor([alone.ids]), pixel_values=image).logits[0, FRAME.prefix :]
 
-    assert features.shape[1] == IMAGE_TOKENS
+    assert features.shape[1] == FRAME.image_tokens
     torch.testing.assert_close(together, expected, atol=1e-4, rtol=1e-4)
 
 
@@ -129,7 +130,7 @@ def test_a_mirrored_photo_says_of_everyone_where_they_are_seen() -> None:
 
 
 def test_each_word_of_an_answer_points_at_whom_it_speaks_of(photos: list[Photo]) -> None:
-    packer, words = Packer(llava.tokenizer()), llava.tokenizer()
+    packer, words = Packer(llava.tokenizer(), FRAME), llava.tokenizer()
     for number, photo in enumerate(photos):
         row = packer.row(turns(photo, np.random.default_rng([53, number])), photo.found)
         for turn_number, turn in enumerate(row.said, start=1):
@@ -168,7 +169,7 @@ def test_the_frontmost_entity_owns_a_patch(photos: list[Photo]) -> None:
 def test_the_pointing_head_sees_what_its_layer_sees(photos: list[Photo]) -> None:
     torch.manual_seed(0)
     model = llava.build_llava(llava.tokenizer())
-    task = ContextModel(model).eval()
+    task = llava.parts(model).eval()
     states = torch.randn(1, 96, llava.WIDTH)
     segments, positions = torch.zeros(1, 96, dtype=torch.long), torch.arange(96)[None]
     mask = attention_mask(segments, torch.float32)
@@ -179,7 +180,7 @@ def test_the_pointing_head_sees_what_its_layer_sees(photos: list[Photo]) -> None
         layer.input_layernorm(states), task.language.rotary_emb(states, positions), mask
     )
 
-    torch.testing.assert_close(seen.exp(), weights[:, 0, :, 2:PREFIX], atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(seen.exp(), weights[:, 0, :, FRAME.start : FRAME.prefix], atol=1e-5, rtol=1e-4)
 
 
 def test_open_clip_sees_what_the_tower_saw(tmp_path: Path, photos: list[Photo]) -> None:

@@ -1,7 +1,7 @@
-"""The LLaVA as training runs it: packed rows, with one vector in the place of an introduction.
+"""A decoder over photo and words as training runs it: packed rows, one vector in an introduction's place.
 
-What lives here: where such a vector stands, how long it is, and the answers' logits. What does not: the model
-itself and its training (`llava`).
+What lives here: where such a vector stands, how long it is, and the answers' logits. What does not: the
+models themselves and their training (`llava`, `minigpt_v2`).
 """
 
 from __future__ import annotations
@@ -10,47 +10,52 @@ import numpy as np
 import torch
 import torch.nn.functional as functional
 from torch import Tensor, nn
-from transformers import LlavaForConditionalGeneration
+from transformers import LlamaModel
 from transformers.models.llama.modeling_llama import apply_rotary_pos_emb
 
-from .batches import IGNORED, PREFIX, Batch, attention_mask
+from .batches import IGNORED, Batch, Frame, attention_mask
 from .tokenizer import PAD_ID
-from .vision import TruthHeads, TruthTask
+from .vision import GRID, TruthHeads
 
 POINTING_LAYER = 3  # words have found each other below it, and what it brings is worked out above
 
 
 class ContextModel(nn.Module):
-    """The parts of a LLaVA (shared with it), run on packed rows; with the tower's truth heads beside them."""
+    """The parts of a model (shared with it), run on packed rows; with the tower's truth heads beside them.
 
-    def __init__(self, model: LlavaForConditionalGeneration) -> None:
+    Where a frame has fewer image tokens than there are patches, patches side by side are joined.
+    """
+
+    def __init__(self, tower: nn.Module, projector: nn.Module, language: LlamaModel, frame: Frame) -> None:
         super().__init__()
-        self.tower = model.model.vision_tower
-        self.projector = model.model.multi_modal_projector
-        self.language = model.model.language_model
+        self.tower = tower
+        self.projector = projector
+        self.language = language
         self.truth = TruthHeads()
+        self.frame = frame
 
-    def start_from(self, truth: TruthTask) -> None:
+    def start_from(self, tower: nn.Module, truth: TruthHeads) -> None:
         """Take over a trained tower and its heads."""
-        self.tower.load_state_dict(truth.tower.state_dict())
+        self.tower.load_state_dict(tower.state_dict())
         own = self.truth.state_dict().keys()
         self.truth.load_state_dict({k: v for k, v in truth.state_dict().items() if k in own})
 
     def forward(
         self, inputs: tuple[Tensor, ...], strength: Tensor, noise: Tensor
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Last hidden states (n, LENGTH, width), where the pointing head looks (n, LENGTH, 81; logarithms),
-        and what the truth heads read off the tower.
+        """Last hidden states (n, length, width), where the pointing head looks (n, length, image tokens;
+        logarithms), and what the truth heads read off the tower.
 
         `strength` (vectors,) says how long a vector is: 0 as a word's embedding, 1 as the tower's class
         token.
         """
         pixels, ids, segments, positions, places, words = inputs
-        states = self.tower(pixels, output_hidden_states=True).hidden_states[-1]
-        image = self.projector(states[:, 1:])
+        states = self.tower(pixels).last_hidden_state
+        neighbours = GRID * GRID // self.frame.image_tokens
+        image = self.projector(states[:, 1:].unflatten(1, (-1, neighbours)).flatten(2))
         table = self.language.embed_tokens
         text = table(ids).to(image.dtype)
-        embedded = torch.cat([text[:, :2], image, text[:, PREFIX:]], 1)
+        embedded = torch.cat([text[:, : self.frame.start], image, text[:, self.frame.prefix :]], 1)
         lengths = self._lengths(table.weight, states[:, 0], strength)
         vectors = self._vectors(table, words, lengths, noise).to(image.dtype)
         flat = torch.cat([embedded.flatten(0, 1), embedded.new_zeros(1, embedded.shape[-1])])
@@ -67,7 +72,7 @@ class ContextModel(nn.Module):
         return (said.last_hidden_state, seen, *self.truth.read(states))
 
     def _pointing(self, states: Tensor, mask: Tensor, positions: Tensor) -> Tensor:
-        """The logarithm of what the first head of a layer gives to each image token, (n, LENGTH, 81)."""
+        """The logarithm of what the first head of a layer gives to each image token, (n, length, tokens)."""
         layer = self.language.layers[POINTING_LAYER]
         attention, states = layer.self_attn, layer.input_layernorm(states)
         size = attention.head_dim
@@ -75,7 +80,7 @@ class ContextModel(nn.Module):
         query, key = (functional.linear(states, weight)[:, None] for weight in weights)
         query, key = apply_rotary_pos_emb(query, key, *self.language.rotary_emb(states, positions))
         scores = (query @ key.transpose(2, 3))[:, 0].float() * attention.scaling + mask[:, 0].float()
-        return scores[..., 2:PREFIX] - scores.logsumexp(-1, keepdim=True)
+        return scores[..., self.frame.start : self.frame.prefix] - scores.logsumexp(-1, keepdim=True)
 
     def _lengths(self, weight: Tensor, class_tokens: Tensor, strength: Tensor) -> Tensor:
         short = weight.detach().float().norm(dim=-1).mean().log()
@@ -100,7 +105,8 @@ class ContextModel(nn.Module):
 
         Which of several people a question means is the slowest thing to learn from answers alone.
         """
-        shown = batch.about[:, 1:, None] == batch.owners[:, None, :]
+        owned = batch.about[:, 1:, None] == batch.owners[:, None, :]
+        shown = owned.unflatten(-1, (self.frame.image_tokens, -1)).any(-1)
         due = shown.any(-1)
         mass = seen[:, :-1][due].masked_fill(~shown[due], -1e4).logsumexp(-1)
         return -mass.mean(), float(mass.detach().exp().mean())

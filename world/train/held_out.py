@@ -1,4 +1,4 @@
-"""A quick look at the LLaVA while it trains: photos it does not train on, every topic by itself.
+"""A quick look at a model while it trains: photos it does not train on, every topic by itself.
 
 An answer counts when each of its tokens is the likeliest one after the true tokens before it, which is when
 greedy decoding would give it word for word. The figures of record are in `world.measure`, through the
@@ -18,7 +18,6 @@ from ..boxes import intersection_over_union
 from .batches import IGNORED, Packer, make_batch
 from .context import ContextModel, run_batch
 from .pool import Pool
-from .tokenizer import COORDINATES
 
 _BATCHES, _BATCH = 12, 32
 
@@ -57,11 +56,6 @@ def _by_mode(scores: dict[str, list[float]]) -> str:
 
 
 def _overlaps(given: Tensor, wanted: Tensor, packer: Packer) -> bool:
-    first = packer.encode(COORDINATES[0])[0]
-    boxes = []
-    for tokens in (given, wanted):
-        numbers = [(int(t) - first) / 100 for t in tokens[1:8:2]]
-        if len(numbers) < 4 or not all(0 <= n <= 1 for n in numbers):
-            return False
-        boxes.append(numbers)
-    return intersection_over_union(boxes[0], boxes[1]) >= 0.5
+    form = packer.frame.wording.boxes
+    said, true = (form and form.read(packer.decode(tokens.tolist())) for tokens in (given, wanted))
+    return said is not None and true is not None and intersection_over_union(said, true) >= 0.5

@@ -8,7 +8,7 @@ does not: what is said in training (`text`), how it is packed (`batches`), the v
 
 from __future__ import annotations
 
-import logging
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -25,8 +25,9 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
+from ...stages.vlm.wording import LLAVA
 from ..sentences import VOCABULARY
-from .batches import IGNORED, IMAGE_TOKENS, Packer, make_batch
+from .batches import IGNORED, Frame, Packer, make_batch
 from .checkpoint import load
 from .context import ContextModel, run_batch
 from .held_out import describe
@@ -35,9 +36,7 @@ from .pool import CHUNK, PHOTOS, SIZE, Pool, fill
 from .text import TEMPLATES
 from .tokenizer import BOS_ID, EOS_ID, IMAGE_ID, PAD_ID, build_tokenizer
 from .vision import CHECKPOINT as VISION
-from .vision import MEAN, PATCH, STD, VISION_MINUTES, Targets, build_tower, load_truth, train_in
-
-log = logging.getLogger(__name__)
+from .vision import GRID, MEAN, PATCH, STD, VISION_MINUTES, Targets, build_tower, load_truth, train_in
 
 WIDTH, LAYERS, HEADS = 192, 6, 3
 BATCH = 32
@@ -45,6 +44,7 @@ CHECKPOINT = "language"
 POINTING_WEIGHT = 0.3
 TRUTH_WEIGHT = 0.2  # the tower goes on learning from the truth itself
 MINUTES = 60.0
+FRAME = Frame(("user:",), (), "assistant:", GRID * GRID, 288, LLAVA)
 CHAT_TEMPLATE = (
     "{% for message in messages %}{{ message['role'].upper() }}: "
     "{% for part in message['content'] if part['type'] == 'image' %}<image>\n{% endfor %}"
@@ -62,7 +62,7 @@ def train(minutes: float | None, device: str, out: Path, work: Path) -> None:
         launch(partial(train_in, shared / "scenes"), shared, VISION_MINUTES, device)
     launch(partial(_train_language, shared), work, minutes or MINUTES, device)
     model = build_llava(tokenizer())
-    load(work / CHECKPOINT, ContextModel(model))
+    load(work / CHECKPOINT, parts(model))
     export(model, out)
 
 
@@ -92,7 +92,7 @@ def build_llava(words: PreTrainedTokenizerFast) -> LlavaForConditionalGeneration
         image_token_index=IMAGE_ID,
         vision_feature_layer=-1,
         vision_feature_select_strategy="default",
-        image_seq_length=IMAGE_TOKENS,
+        image_seq_length=FRAME.image_tokens,
         tie_word_embeddings=True,
     )
     model = LlavaForConditionalGeneration(config)
@@ -100,13 +100,34 @@ def build_llava(words: PreTrainedTokenizerFast) -> LlavaForConditionalGeneration
     return model
 
 
+def parts(model: LlavaForConditionalGeneration) -> ContextModel:
+    """The model as training runs it."""
+    inner = model.model
+    return ContextModel(inner.vision_tower, inner.multi_modal_projector, inner.language_model, FRAME)
+
+
 def _train_language(shared: Path, run: Run) -> None:
     torch.manual_seed(0)
     words = tokenizer()
-    pool, packer = Pool(shared / "scenes"), Packer(words)
-    model = build_llava(words)
-    task = ContextModel(model)
-    task.start_from(load_truth(shared))
+    task = parts(build_llava(words))
+    truth = load_truth(shared)
+    task.start_from(truth.tower, truth)
+
+    def snapshot() -> None:
+        model = build_llava(words)
+        parts(model).load_state_dict(task.state_dict())
+        export(model, run.work / "snapshot")
+
+    fit_language(run, task, Packer(words, FRAME), Pool(shared / "scenes"), snapshot, peak=1.2e-3)
+
+
+def fit_language(
+    run: Run, task: ContextModel, packer: Packer, pool: Pool, snapshot: Callable[[], None], peak: float
+) -> None:
+    """Train a model on turns about the pool's photos; its tower, which comes trained, learns slowly.
+
+    `snapshot` exports the model as it is, for a look at it between.
+    """
     task.to(run.device)
     compiled = torch.compile(task)
     rng = np.random.default_rng([run.rank, progress_in(run.work / CHECKPOINT).steps])
@@ -125,22 +146,20 @@ def _train_language(shared: Path, run: Run) -> None:
         ).sum() / weights.sum()
         targets = Targets(batch.photos, rng, run.device)
         truth_loss, right = task.truth.loss((read[0], read[1]), targets)
-        parts = {"words": float(words_loss.detach()), "truth": float(truth_loss.detach())}
-        parts |= {"pointed": pointed}
-        parts |= {
+        told = {"words": float(words_loss.detach()), "truth": float(truth_loss.detach())}
+        told |= {"pointed": pointed}
+        told |= {
             field: right[field]
             for field in ("color", "garment", "activity", "glasses", "box_error", "matched")
         }
-        return words_loss + POINTING_WEIGHT * pointing_loss + TRUTH_WEIGHT * truth_loss, parts
+        return words_loss + POINTING_WEIGHT * pointing_loss + TRUTH_WEIGHT * truth_loss, told
 
     def evaluate() -> str:
-        snapshot = build_llava(words)
-        ContextModel(snapshot).load_state_dict(task.state_dict())
-        export(snapshot, run.work / "snapshot")
+        snapshot()
         return describe(task, compiled, packer, pool, range(trained, len(pool)), run.device)
 
-    tower = ("tower.", 0.12)  # it comes trained
-    fit(run, CHECKPOINT, task, batch_loss, peak=1.2e-3, slow=tower, evaluate=evaluate, evaluate_minutes=8)
+    tower = ("tower.", 0.12)
+    fit(run, CHECKPOINT, task, batch_loss, peak=peak, slow=tower, evaluate=evaluate, evaluate_minutes=8)
 
 
 def export(model: LlavaForConditionalGeneration, out: Path) -> None:

@@ -1,4 +1,4 @@
-"""The word-level tokenizer that the pocket CLIP and the pocket LLaVA share.
+"""The word-level tokenizer that the pocket models share.
 
 What lives here: its vocabulary and rules, as a fast tokenizer that `AutoTokenizer` loads from a folder.
 What does not: the sentences themselves (`world.sentences`, `text`).
@@ -7,18 +7,17 @@ What does not: the sentences themselves (`world.sentences`, `text`).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 from transformers import PreTrainedTokenizerFast
 
 PAD, BOS, EOS, IMAGE, UNKNOWN = "<pad>", "<s>", "</s>", "<image>", "<unk>"
-SPECIAL = (PAD, BOS, EOS, IMAGE, UNKNOWN)
 PAD_ID, BOS_ID, EOS_ID, IMAGE_ID = range(4)
 COORDINATES = tuple(f"{value / 100:.2f}" for value in range(101))
-_TURNS = ("user:", "assistant:")
+LLAVA_MARKS = ("user:", "assistant:", *COORDINATES)
 _PUNCTUATION = (".", ",", "?", "!", ":", ";", "[", "]", "'s")
-_PIECE = r"(?:user|assistant):|'s\b|\d\.\d\d|\w+(?:-\w+)*|[^\w\s]"
+_PIECE = r"<\d{1,3}>|</?img>|\[/?[a-z]+\]|(?:user|assistant):|'s\b|\d\.\d\d|\w+(?:-\w+)*|[^\w\s]"
 
 
 def words_of(sentence: str) -> list[str]:
@@ -26,22 +25,30 @@ def words_of(sentence: str) -> list[str]:
     return re.findall(_PIECE, sentence.lower())
 
 
-def build_tokenizer(sentences: Iterable[str], *, frame: bool) -> PreTrainedTokenizerFast:
-    """A tokenizer that knows the words of `sentences`, coordinates from 0.00 to 1.00, and `<unk>` for the
-    rest.
+def build_tokenizer(
+    sentences: Iterable[str],
+    *,
+    frame: bool,
+    image: str = IMAGE,
+    marks: Sequence[str] = LLAVA_MARKS,
+    closing: Sequence[str] = (),
+) -> PreTrainedTokenizerFast:
+    """A tokenizer that knows the words of `sentences`, the `marks` around and between them, and `<unk>` for the
+    rest. `image` stands for a photo.
 
     Everything is lower case, in and out. Decoding puts spaces where English has them: "on the left.",
-    "[0.10, 0.20]". `frame` puts every text between `<s>` and `</s>` (as CLIP needs it); otherwise only
-    `<s>` goes first.
+    "[0.10, 0.20]", and none before `closing`. `frame` puts every text between `<s>` and `</s>` (as CLIP needs
+    it); otherwise only `<s>` goes first.
     """
-    words = sorted({word for sentence in sentences for word in words_of(sentence)} - set(COORDINATES))
-    known = dict.fromkeys((*SPECIAL, *_TURNS, *COORDINATES, *_PUNCTUATION, *words))
+    words = sorted({word for sentence in sentences for word in words_of(sentence)} - set(marks))
+    known = dict.fromkeys((PAD, BOS, EOS, image, UNKNOWN, *marks, *_PUNCTUATION, *words))
     tokenizer = Tokenizer(
         models.WordLevel({word: index for index, word in enumerate(known)}, unk_token=UNKNOWN)
     )
     tokenizer.normalizer = normalizers.Lowercase()
     tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(_PIECE), behavior="removed", invert=True)
-    closed_up = [(f" {mark}", mark) for mark in _PUNCTUATION if mark != "["] + [("[ ", "[")]
+    tight = [mark for mark in _PUNCTUATION if mark != "["] + list(closing)
+    closed_up = [(f" {mark}", mark) for mark in tight] + [("[ ", "[")]
     tokenizer.decoder = decoders.Sequence(
         [decoders.WordPiece(prefix="##", cleanup=False), decoders.Fuse()]
         + [decoders.Replace(apart, together) for apart, together in closed_up]
@@ -55,7 +62,7 @@ def build_tokenizer(sentences: Iterable[str], *, frame: bool) -> PreTrainedToken
         bos_token=BOS,
         eos_token=EOS,
         unk_token=UNKNOWN,
-        extra_special_tokens={"image_token": IMAGE},
+        extra_special_tokens={"image_token": image},
         padding_side="right" if frame else "left",
         model_max_length=512,
     )
