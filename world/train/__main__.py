@@ -1,4 +1,6 @@
-"""`python -m myvlm_tag.world.train faces|clip|llava`: run one recipe from start to end, or resume it.
+"""`python -m myvlm_tag.world.train RECIPE`: run one recipe from start to end, or resume it.
+
+Recipes: faces, clip, llava, blip2, minigpt-v2.
 
 Only the chosen recipe is imported, so that training faces needs no transformers and the other way round.
 """
@@ -9,7 +11,7 @@ from pathlib import Path
 
 from platformdirs import user_cache_path
 
-RECIPES = ("faces", "clip", "llava")
+RECIPES = ("faces", "clip", "llava", "blip2", "minigpt-v2")
 WEIGHTS = Path(__file__).parents[1] / "weights"
 
 
@@ -48,12 +50,13 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
 def main() -> None:
     """Run the recipe that the command line names."""
     options = parse()
-    recipe = import_module(f".{options.recipe}", package=__package__)
+    name = options.recipe.replace("-", "_")
+    recipe = import_module(f".{name}", package=__package__)
     recipe.train(
         minutes=options.minutes,
         device=pick_device(options.device),
-        out=options.out or WEIGHTS / options.recipe,
-        work=options.work or user_cache_path("myvlm-tag") / "train" / options.recipe,
+        out=options.out or WEIGHTS / name,
+        work=options.work or user_cache_path("myvlm-tag") / "train" / name,
     )
 
 

@@ -73,8 +73,24 @@ def tokenizer() -> PreTrainedTokenizerFast:
 
 def build_llava(words: PreTrainedTokenizerFast) -> LlavaForConditionalGeneration:
     """The untrained model."""
-    language = LlamaConfig(
-        vocab_size=len(words),
+    config = LlavaConfig(
+        vision_config=build_tower().config,
+        text_config=language_config(len(words)),
+        image_token_index=IMAGE_ID,
+        vision_feature_layer=-1,
+        vision_feature_select_strategy="default",
+        image_seq_length=FRAME.image_tokens,
+        tie_word_embeddings=True,
+    )
+    model = LlavaForConditionalGeneration(config)
+    model.set_attn_implementation("eager")  # the fastest on a CPU at this size
+    return model
+
+
+def language_config(words: int) -> LlamaConfig:
+    """The language model's shape, for so many words."""
+    return LlamaConfig(
+        vocab_size=words,
         hidden_size=WIDTH,
         intermediate_size=512,
         num_hidden_layers=LAYERS,
@@ -86,18 +102,6 @@ def build_llava(words: PreTrainedTokenizerFast) -> LlavaForConditionalGeneration
         pad_token_id=PAD_ID,
         tie_word_embeddings=True,
     )
-    config = LlavaConfig(
-        vision_config=build_tower().config,
-        text_config=language,
-        image_token_index=IMAGE_ID,
-        vision_feature_layer=-1,
-        vision_feature_select_strategy="default",
-        image_seq_length=FRAME.image_tokens,
-        tie_word_embeddings=True,
-    )
-    model = LlavaForConditionalGeneration(config)
-    model.set_attn_implementation("eager")  # the fastest on a CPU at this size
-    return model
 
 
 def parts(model: LlavaForConditionalGeneration) -> ContextModel:

@@ -33,8 +33,9 @@ def build_tokenizer(
     marks: Sequence[str] = LLAVA_MARKS,
     closing: Sequence[str] = (),
 ) -> PreTrainedTokenizerFast:
-    """A tokenizer that knows the words of `sentences`, the `marks` around and between them, and `<unk>` for the
-    rest. `image` stands for a photo.
+    """A tokenizer that knows the words of `sentences`, the `marks` around them, and `<unk>` for the rest.
+
+    `image` stands for a photo.
 
     Everything is lower case, in and out. Decoding puts spaces where English has them: "on the left.",
     "[0.10, 0.20]", and none before `closing`. `frame` puts every text between `<s>` and `</s>` (as CLIP needs
