@@ -17,6 +17,10 @@ from .printing import print_answer, print_record, say
 if TYPE_CHECKING:
     from ..schemas.concept import Concept
 
+Vlm = Annotated[
+    str, typer.Option(help="The models that are to speak of it, as blip2,llava (default: the pack's first).")
+]
+
 app = typer.Typer(
     help="List, show, rename, learn again and forget concepts.", no_args_is_help=True, rich_markup_mode=None
 )
@@ -32,7 +36,7 @@ def learn(
         Path | None, typer.Option(help='Captions, {"1.jpg": ["Anna on a bench"]} (default: captions.json).')
     ] = None,
     negatives: Annotated[Path | None, typer.Option(help="Photos of other things like it.")] = None,
-    vlm: Annotated[str, typer.Option(help="The model that is to speak of it (default: the pack's).")] = "",
+    vlm: Vlm = "",
     home: Home = None,
     models: ModelsOption = None,
     as_json: Json = False,
@@ -82,12 +86,19 @@ def concepts_rename(name: str, to: str, home: Home = None) -> None:
 
 @app.command("retrain")
 def concepts_retrain(
-    name: str, home: Home = None, models: ModelsOption = None, as_json: Json = False, verbose: Verbose = False
+    name: str,
+    vlm: Annotated[
+        str, typer.Option(help="The models that are to speak of it (default: those that do).")
+    ] = "",
+    home: Home = None,
+    models: ModelsOption = None,
+    as_json: Json = False,
+    verbose: Verbose = False,
 ) -> None:
     """Learn a concept anew from the photos that were kept with it: a new version."""
     from ..pipeline.learn import retrain
 
-    _print_concept(retrain(settings_from(home=home, models=models), name, say), home, as_json)
+    _print_concept(retrain(settings_from(home=home, models=models), name, say, vlm), home, as_json)
 
 
 @app.command("forget")

@@ -18,7 +18,12 @@ def run(
     models: ModelsOption = None,
     only: Annotated[str, typer.Option(help="One pipeline alone: features, heads or tell.")] = "",
     concept: Annotated[str, typer.Option(help="Find and tell this concept alone.")] = "",
-    vlm: Annotated[str | None, typer.Option(help="The model that tells (default: the pack's).")] = None,
+    vlm: Annotated[
+        str | None, typer.Option(help="The models that tell, as blip2,llava (default: the pack's first).")
+    ] = None,
+    boxes: Annotated[
+        str | None, typer.Option(help="Which of them says where things are (default: the pack's choice).")
+    ] = None,
     people: Annotated[str | None, typer.Option(help="How to ask about people: plain, place or crop.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and why.")] = False,
     address: Annotated[
@@ -33,6 +38,7 @@ def run(
         home=home,
         models=models,
         vlm=vlm,
+        boxes=boxes,
         people=people,
         address=address,
         workers=workers,

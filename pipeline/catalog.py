@@ -49,6 +49,8 @@ class Catalog:
     def prepare(self) -> None:
         """Make the folders, drop what a killed run left behind, and give every table a file to be globbed.
 
+        A catalog of an earlier version gets one with the columns that are new.
+
         Only for the holder of the lock.
         """
         try:
@@ -60,9 +62,14 @@ class Catalog:
                 self._drop_replaced(segment)
         except OSError as error:
             raise disk_error(error, self.folder) from error
-        missing = [name for name in TABLES if not any(self.segments_folder.glob(f"*/{name}.parquet"))]
+        missing = [name for name in TABLES if not self._has_columns(name)]
         if missing:
             self.commit({name: TABLES[name].empty_table() for name in missing})
+
+    def _has_columns(self, table: str) -> bool:
+        """Whether the newest file of a table has all its columns."""
+        newest = max(self.segments_folder.glob(f"*/{table}.parquet"), default=None)
+        return newest is not None and set(TABLES[table].names) <= set(pq.read_schema(newest).names)
 
     def _prepare_decisions(self) -> None:
         self.decisions_folder.mkdir(exist_ok=True)
@@ -119,7 +126,7 @@ class Catalog:
         for segment in segments:
             path = segment / f"{table}.parquet"
             try:
-                parts.append(pq.ParquetFile(path).read(columns=names).select(names).cast(wanted))
+                parts.append(_with_columns(pq.ParquetFile(path).read(columns=names), wanted))
             except FileNotFoundError:
                 continue
             except (OSError, pa.ArrowException) as error:
@@ -163,6 +170,14 @@ class Catalog:
                 os.rename(old, self.staging / name)
                 shutil.rmtree(self.staging / name)
         listing.unlink()
+
+
+def _with_columns(rows: pa.Table, wanted: pa.Schema) -> pa.Table:
+    """The columns of `wanted`; those that an earlier version didn't write are null."""
+    for field in wanted:
+        if field.name not in rows.column_names:
+            rows = rows.append_column(field, pa.nulls(rows.num_rows, field.type))
+    return rows.select(wanted.names).cast(wanted)
 
 
 def _write(path: Path, rows: pa.Table) -> None:

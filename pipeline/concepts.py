@@ -243,7 +243,12 @@ def describe(concept: Concept) -> list[str]:
     for vlm, info in concept.embeddings.items():
         share = f"{info.named:.0%} of the held-out pictures are told with its name, unasked"
         spent = ", ".join(f"{part} {seconds:.1f} s" for part, seconds in info.seconds.items())
-        lines.append(f"told by {vlm} as {concept.identifier!r}: {share}; {spent}")
+        loss = (
+            f"loss {info.held_out[0][1]:.2f} to {dict(info.held_out)[info.kept_step]:.2f}; "
+            if info.held_out
+            else ""
+        )
+        lines.append(f"told by {vlm} as {concept.identifier!r}: {share}; {loss}{spent}")
     return lines
 
 

@@ -47,6 +47,7 @@ _MADE = {
     "exposure_seconds": "as EXIF has it", "f_number": "as EXIF has it", "iso": "as EXIF has it",
     "focal_length_mm": "as EXIF has it", "altitude_m": "above the sea",
     "part": "one part of a caption",
+    "vlm": "the vision-language model's name in the pack",
     "run_id": "the run that made the row; sorts by time",
     "made_by": "the model it came from",
     "items": "rows that the stage wrote for the photo",

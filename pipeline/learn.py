@@ -11,7 +11,7 @@ import datetime
 import json
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import cast
 
@@ -24,10 +24,10 @@ from ..schemas.paths import to_text
 from ..schemas.settings import Settings
 from ..stages.vlm import families
 from ..stages.vlm.base import Adapter
-from ..stages.vlm.embedding import Recipe
 from ..stages.vlm.embedding import learn as optimise
-from ..stages.vlm.lessons import Lessons, Plan, Pupil, write_lessons
-from ..stages.vlm.words import CAPTION, says
+from ..stages.vlm.lessons import Plan, Pupil, write_lessons
+from ..stages.vlm.recipe import Recipe
+from ..stages.vlm.words import says
 from .concepts import Concepts, Kept
 from .given import Given, GivenPhoto, Say, find_faces, read_photos
 from .home import ensure_home
@@ -51,8 +51,8 @@ class Request:
     identifier: str = ""
     captions: Path | None = None
     negatives: Path | None = None
-    vlm: str = ""
-    recipe: Recipe = field(default_factory=Recipe)
+    vlm: str = ""  # which of the pack's models learn to speak of it, as "blip2,llava"
+    recipe: Recipe | None = None  # otherwise the model's own
     plan: Plan = field(default_factory=Plan)
 
 
@@ -69,8 +69,8 @@ def learn(settings: Settings, request: Request, say: Say = _silent) -> Concept:
     name, kind = clean_name(request.name), _kind(request.kind)
     ensure_home(settings.home)
     models = load_models(settings)
-    store, vlm = Concepts(settings.home), families.choose(models.pack, request.vlm)
-    print_of = fingerprint_of(vlm, settings)
+    store, vlms = Concepts(settings.home), families.choose_all(models.pack, request.vlm)
+    prints = {vlm.key: fingerprint_of(vlm, settings) for vlm in vlms}
     taken = store.identifiers(name)
     if request.identifier.casefold() in (other.casefold() for other in taken):
         raise UsageProblem(f"another concept is called {request.identifier!r} already", "choose another word")
@@ -86,32 +86,40 @@ def learn(settings: Settings, request: Request, say: Say = _silent) -> Concept:
         recognised = make_object_head(models, settings, given, request.negatives, say)
     used, pupils = _pupils(given, faces, subject, written)
     say(f"learning to speak of it from {len(used)} photo{'s' if len(used) > 1 else ''}")
-    spoken = _speak(families.load(vlm, settings.home, print_of), pupils, name, subject, request, taken)
-    captions = dict(zip(used, spoken.lessons.captions, strict=True))
+    spoken: dict[str, _Spoken] = {}
+    for vlm in vlms:
+        adapter = families.load(vlm, settings.home, prints[vlm.key])
+        spoken[vlm.key] = _speak(adapter, pupils, name, subject, request, taken)
+        request = replace(request, identifier=spoken[vlm.key].identifier)  # one word for all models
+        del adapter  # before the next is loaded
+    first = spoken[vlms[0].key]
+    captions = dict(zip(used, first.captions, strict=True))
     concept = Concept(
         name=name,
-        identifier=spoken.lessons.identifier,
+        identifier=first.identifier,
         kind=subject.kind,
-        class_word=spoken.lessons.class_word,
+        class_word=first.class_word,
         why=subject.why,
         version=_next_version(store, name),
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         photos=tuple(_used(row, photo, subject, captions) for row, photo in enumerate(given.photos)),
         head=recognised.info,
         check=recognised.check,
-        embeddings={vlm.key: spoken.info},
+        embeddings={key: replace(one.info, made_by=f"{key} {prints[key]}") for key, one in spoken.items()},
     )
     report = draw_report(concept, [(photo.image, photo.scale) for photo in given.photos])
-    kept = Kept(concept, recognised.head, {vlm.key: spoken.vector})
+    kept = Kept(concept, recognised.head, {key: one.vector for key, one in spoken.items()})
     store.save(kept, _copies(given, written), report)
     return concept
 
 
-def retrain(settings: Settings, name: str, say: Say = _silent) -> Concept:
-    """Learn a concept anew from the photos and captions that were kept with it, as the same kind."""
+def retrain(settings: Settings, name: str, say: Say = _silent, vlm: str = "") -> Concept:
+    """Learn a concept anew from the photos and captions that were kept with it, as the same kind.
+
+    By the models that know it, or those that `vlm` names.
+    """
     store = Concepts(settings.home)
     concept = store.find(name)
-    vlm = next(iter(concept.embeddings), "")
     return learn(
         settings,
         Request(
@@ -119,7 +127,7 @@ def retrain(settings: Settings, name: str, say: Say = _silent) -> Concept:
             store.path(name) / PHOTOS,
             concept.kind,
             identifier=concept.identifier,
-            vlm=vlm,
+            vlm=vlm or ",".join(concept.embeddings),
         ),
         say,
     )
@@ -147,9 +155,11 @@ def _kind(asked: str | None) -> Kind | None:
 
 @dataclass(frozen=True)
 class _Spoken:
-    """What the vision-language model learnt."""
+    """What a vision-language model learnt, and from which words."""
 
-    lessons: Lessons
+    identifier: str
+    class_word: str
+    captions: list[tuple[str, ...]]  # per photo used
     vector: NDArray[np.float32]
     info: EmbeddingInfo
 
@@ -167,20 +177,22 @@ def _speak(
     person = subject.kind == "person"
     lessons = write_lessons(adapter, pupils, name, person, taken, request.plan, request.identifier)
     prepared = time.monotonic() - started
-    learnt = optimise(adapter, lessons.groups, lessons.held_out, request.recipe, lessons.description)
+    recipe = request.recipe or adapter.recipe
+    learnt = optimise(adapter, lessons.groups, lessons.held_out, recipe, lessons.description)
     count = len(lessons.exam)
     vector = adapter.vector(learnt.vector)
-    said = adapter.generate(lessons.exam, [[vector]] * count, [CAPTION] * count, _EXAM_TOKENS)
+    asked = [adapter.wording.to_caption()] * count
+    said = adapter.generate(lessons.exam, [[vector]] * count, asked, _EXAM_TOKENS)
     info = EmbeddingInfo(
         made_by=adapter.made_by,
-        settings={**asdict(request.recipe), **asdict(request.plan)},
+        settings={**asdict(recipe), **asdict(request.plan)},
         losses=tuple(round(loss, 4) for loss in learnt.losses),
         held_out=tuple((step, round(loss, 4)) for step, loss in learnt.held_out),
         kept_step=learnt.kept_step,
         named=sum(says(text, lessons.identifier) for text in said) / count,
         seconds={"captions": round(prepared, 3), "embedding": round(learnt.seconds, 3)},
     )
-    return _Spoken(lessons, learnt.vector, info)
+    return _Spoken(lessons.identifier, lessons.class_word, lessons.captions, learnt.vector, info)
 
 
 def _next_version(store: Concepts, name: str) -> int:

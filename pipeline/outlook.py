@@ -41,9 +41,8 @@ def outlook(roots: Sequence[Path], settings: Settings, only: str = "", concept: 
     if only in ("", "heads"):
         ahead["heads"] = _heads(catalog, settings, concept)
     if only in ("", "tell"):
-        telling = tell.prepare(settings, models, ahead["notes"].append)
-        todo = telling and catalog.exists and tell.missing(catalog, telling, names, concept)
-        ahead["tell"] = _counted(todo["why"]) if todo else {"photos": 0, "why": {}}
+        tellings = tell.prepare(settings, models, ahead["notes"].append)
+        ahead["tell"] = _tell(catalog, tellings, names, concept)
     return ahead
 
 
@@ -70,6 +69,18 @@ def _heads(catalog: Catalog, settings: Settings, concept: str) -> dict[str, Any]
         if lacking:
             why[f"not scored for {', '.join([*names[:_NAMED], *more])}"] = len(lacking)
     return {"photos": len(photos), "why": why}
+
+
+def _tell(
+    catalog: Catalog, tellings: Sequence[tell.Telling], roots: Sequence[str], concept: str
+) -> dict[str, Any]:
+    photos, why = 0, {}
+    for telling in tellings if catalog.exists else ():
+        counted = _counted(tell.missing(catalog, telling, roots, concept)["why"])
+        by = f" by {telling.tell.model.key}" if len(tellings) > 1 else ""
+        photos += counted["photos"]
+        why |= {reason + by: count for reason, count in counted["why"].items()}
+    return {"photos": photos, "why": why}
 
 
 def _counted(reasons: pa.ChunkedArray) -> dict[str, Any]:

@@ -40,14 +40,17 @@ def _finished(batch: pa.Table, stage: str) -> pa.ChunkedArray:
 
 
 def fill(schema: pa.Schema, columns: Mapping[str, object]) -> pa.Table:
-    """Build rows of `schema`; a string given for a column stands in every row, a column not given is null."""
-    rows = next(len(column) for column in columns.values() if not isinstance(column, str))  # type: ignore[arg-type]
+    """Build rows of `schema`; a string or number given for a column stands in every row.
+
+    A column not given is null.
+    """
+    rows = next(len(column) for column in columns.values() if not isinstance(column, str | int))  # type: ignore[arg-type]
     arrays = []
     for field in schema:
         value = columns.get(field.name)
         if value is None:
             value = pa.nulls(rows, field.type)
-        elif isinstance(value, str):
+        elif isinstance(value, str | int):
             value = pa.repeat(pa.scalar(value, field.type), rows)
         arrays.append(value.cast(field.type) if value.type != field.type else value)  # type: ignore[attr-defined]
     return pa.table(arrays, schema=schema)

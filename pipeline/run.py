@@ -175,21 +175,24 @@ class _Run:
                     self.summary.faces += tables["faces"].num_rows if "faces" in tables else 0
 
     def tell(self, models: Models, concept: str) -> None:
-        """Let the vision-language model speak of the photos in which concepts were found."""
-        telling = tell.prepare(self.settings, models, self.progress.say)
-        if telling is None:
-            return
-        todo = tell.missing(self.catalog, telling, self.summary.roots, concept)
-        self.summary.to_tell = todo.num_rows
-        if not todo.num_rows:
-            return
+        """Let the vision-language models speak of the photos in which concepts were found, one by one."""
+        for telling in tell.prepare(self.settings, models, self.progress.say):
+            todo = tell.missing(self.catalog, telling, self.summary.roots, concept)
+            self.summary.to_tell += todo.num_rows
+            if todo.num_rows:
+                self._tell(telling, todo)
+
+    def _tell(self, telling: tell.Telling, todo: pa.Table) -> None:
+        vlm = telling.tell.model.key
 
         def to_tables(batch: pa.Table) -> dict[str, pa.Table]:
             return tell.to_tables(batch, telling, self.summary.run_id)
 
         with self.progress.step("tell", todo.num_rows) as step:
             for _, tables in self._stream(step, todo, telling.stages, telling.tell.name, to_tables):
-                self.summary.told += tables["captions"].num_rows
+                told = tables["captions"].num_rows
+                self.summary.told += told
+                self.summary.told_by[vlm] = self.summary.told_by.get(vlm, 0) + told
                 self.summary.answers += tables["answers"].num_rows
                 self.summary.boxes += pc.sum(pc.is_valid(tables["boxes"]["x0"])).as_py() or 0
 

@@ -35,8 +35,9 @@ class Summary:
     failures: dict[str, int] = field(default_factory=dict)  # by kind
     faces: int = 0
     hits: dict[str, int] = field(default_factory=dict)  # photos newly found to show a concept, by name
-    to_tell: int = 0  # photos that lacked what a telling gives
+    to_tell: int = 0  # photos that lacked what a telling gives; once for each model that is to tell
     told: int = 0
+    told_by: dict[str, int] = field(default_factory=dict)  # by vision-language model
     answers: int = 0
     boxes: int = 0
     seconds: float = 0.0
@@ -59,9 +60,10 @@ class Summary:
             found = ", ".join(f"{name} in {count:,}" for name, count in sorted(self.hits.items()))
             lines.append(f"found {found}")
         if self.to_tell:
+            by = ", ".join(f"{count:,} by {vlm}" for vlm, count in self.told_by.items())
             lines.append(
-                f"told {self.told:,} of {self.to_tell:,} photos: {self.told:,} captions,"
-                f" {self.answers:,} answers, {self.boxes:,} boxes"
+                f"told {self.told:,} of {self.to_tell:,} photos{f' ({by})' if len(self.told_by) > 1 else ''}:"
+                f" {self.told:,} captions, {self.answers:,} answers, {self.boxes:,} boxes"
             )
         if self.failed:
             kinds = ", ".join(f"{count:,} {kind}" for kind, count in sorted(self.failures.items()))

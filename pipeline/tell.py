@@ -15,11 +15,12 @@ import pyarrow.compute as pc
 from ..schemas.settings import Settings
 from ..schemas.tables import ANSWERS, BOXES, CAPTIONS
 from ..stages.base import Stage
+from ..stages.packs import Model
 from ..stages.vlm import families
 from ..stages.vlm.asking import Manner
 from ..stages.vlm.tell import ASKED, Spoken, Tell
 from .catalog import Catalog
-from .concepts import Concepts
+from .concepts import Concepts, Kept
 from .heads import made_by
 from .models import Models, fingerprint_of
 from .plan import HERE, TODO, Wanted, inside
@@ -61,7 +62,8 @@ wanted AS (
     FROM seen GROUP BY photo_id
 ),
 before AS (
-    FROM all_captions QUALIFY row_number() OVER (PARTITION BY photo_id ORDER BY run_id DESC) = 1
+    FROM all_captions WHERE split_part(made_by, ' ', 1) = $vlm
+    QUALIFY row_number() OVER (PARTITION BY photo_id ORDER BY run_id DESC) = 1
 ),
 blocked AS (
     SELECT DISTINCT photo_id
@@ -80,9 +82,9 @@ FROM here JOIN wanted USING (photo_id)
 LEFT JOIN faces_here USING (photo_id)
 LEFT JOIN before USING (photo_id)
 ANTI JOIN blocked USING (photo_id)
-ANTI JOIN captions AS told
+ANTI JOIN vlm_captions AS told
   ON told.photo_id = here.photo_id AND told.versions = wanted.versions AND told.made_by = $made_by
- AND told.settings = $settings
+ AND list_contains($settings, told.settings)
 WHERE $concept = '' OR list_contains(wanted.concepts, $concept)
 ORDER BY path
 """
@@ -90,10 +92,15 @@ ORDER BY path
 
 @dataclass(frozen=True)
 class Telling:
-    """The stages that make a model speak, and the concepts it can speak of."""
+    """The stages that make a model speak, and the concepts it can speak of.
+
+    Each model goes through the photos by itself, decoding them again: a decode costs a small part of what a
+    telling does, and a worker seldom has room for two models.
+    """
 
     stages: tuple[Stage, Tell]
     versions: Mapping[str, str]  # concept -> `made_by` of its rows in detections
+    turn: int  # its place among the models that tell
 
     @property
     def tell(self) -> Tell:
@@ -109,20 +116,36 @@ class Telling:
         )
 
 
-def prepare(settings: Settings, models: Models, say: Callable[[str], None]) -> Telling | None:
-    """Return what is told with; None where no concept is known or the pack has no model to tell with.
+def prepare(settings: Settings, models: Models, say: Callable[[str], None]) -> list[Telling]:
+    """Return what is told with, model by model; nothing where no concept is known or no model can tell.
 
-    Concepts that the model hasn't learnt are named to `say`, in one line. Raises UsageProblem if `settings`
+    Concepts that a model hasn't learnt are named to `say`, in one line. Raises UsageProblem if `settings`
     names a model that isn't there, ModelMissing if its files aren't.
     """
     store = Concepts(settings.home)
     kept = [store.load(concept.name) for concept in store.all()]
     if not kept:
-        return None
+        return []
     if not settings.vlm and not any(families.speaks(model) for model in models.pack.models):
         say(f"the model pack {models.pack.name} has no model that can tell of concepts: nothing is told")
-        return None
-    vlm = families.choose(models.pack, settings.vlm)
+        return []
+    vlms = families.choose_all(models.pack, settings.vlm)
+    pointing = families.grounding(vlms, settings.boxes)
+    tellings = [_prepare(settings, models, kept, vlms, turn, pointing, say) for turn in range(len(vlms))]
+    return [telling for telling in tellings if telling.versions]
+
+
+def _prepare(
+    settings: Settings,
+    models: Models,
+    kept: Sequence[Kept],
+    vlms: Sequence[Model],
+    turn: int,
+    pointing: Model | None,
+    say: Callable[[str], None],
+) -> Telling:
+    """What one of the models tells with; its `versions` are empty where it has learnt nothing."""
+    vlm = vlms[turn]
     content = fingerprint_of(vlm, settings)
     learnt = {one.concept.name: one.concept.embeddings.get(vlm.key) for one in kept}
     tell = Tell(
@@ -136,16 +159,24 @@ def prepare(settings: Settings, models: Models, say: Callable[[str], None]) -> T
             for one in kept
             if (info := learnt[one.concept.name]) and info.made_by == f"{vlm.key} {content}"
         },
-        Manner(settings.people, settings.person_questions, settings.object_questions),
+        Manner(
+            settings.people,
+            settings.person_questions,
+            settings.object_questions,
+            families.wording(vlm),
+            vlm == pointing,
+        ),
     )
     mute = [name for name in learnt if name not in tell.spoken]
     if mute:
+        known = next(list(one.concept.embeddings) for one in kept if one.concept.name == mute[0])
+        anew = "" if vlm.key in known else f" --vlm {','.join([*known, vlm.key])}"
         say(
             f"nothing is told of {', '.join(mute)}: not learnt with {vlm.key} as it is now;"
-            f" learn it with: myvlm-tag concepts retrain {mute[0]!r}"
+            f" learn it with: myvlm-tag concepts retrain {mute[0]!r}{anew}"
         )
     versions = {one.concept.name: made_by(one) for one in kept if one.concept.name in tell.spoken}
-    return Telling((models.stages[0], tell), versions) if versions else None
+    return Telling((models.stages[0], tell), versions, turn)
 
 
 def missing(catalog: Catalog, telling: Telling, roots: Sequence[str], concept: str = "") -> pa.Table:
@@ -165,7 +196,8 @@ def missing(catalog: Catalog, telling: Telling, roots: Sequence[str], concept: s
                 "stages": list(wanted.tried_by),
                 "tried_by": list(wanted.tried_by.values()),
                 "made_by": telling.tell.made_by,
-                "settings": telling.tell.manner.identity,
+                "vlm": telling.tell.model.key,
+                "settings": telling.tell.manner.enough,
                 "concept": concept,
             },
         )
@@ -177,6 +209,7 @@ def to_tables(batch: pa.Table, telling: Telling, run_id: str) -> dict[str, pa.Ta
     told = batch.filter(pc.is_valid(batch["caption"]))
     made = {
         "settings": telling.tell.manner.identity,
+        "turn": telling.turn,
         "made_by": telling.tell.made_by,
         "run_id": run_id,
     }

@@ -53,13 +53,21 @@ WHERE hit;
 CREATE OR REPLACE VIEW all_captions AS
 FROM read_parquet('{segments}/*/captions.parquet', union_by_name = true);
 
--- One row per photo that was told, as long as all whom its caption speaks of are still found in it.
-CREATE OR REPLACE VIEW captions AS
-SELECT photo_id, caption, concepts, prompt, made_by, settings, versions, run_id
+-- One row per photo and vision-language model that told it, as long as all whom its caption speaks of are
+-- still found in it.
+CREATE OR REPLACE VIEW vlm_captions AS
+SELECT photo_id, split_part(made_by, ' ', 1) AS vlm, caption, concepts, prompt, made_by, settings, versions,
+       turn, run_id
 FROM all_captions
 JOIN (SELECT photo_id, list(version) AS found FROM hits GROUP BY photo_id) USING (photo_id)
 WHERE list_has_all(found, versions)
-QUALIFY row_number() OVER (PARTITION BY photo_id ORDER BY run_id DESC) = 1;
+QUALIFY row_number() OVER (PARTITION BY photo_id, vlm ORDER BY run_id DESC) = 1;
+
+-- One row per photo that was told: of several models' captions that of the model which was asked first.
+CREATE OR REPLACE VIEW captions AS
+SELECT photo_id, caption, concepts, prompt, vlm, made_by, settings, versions, run_id
+FROM vlm_captions
+QUALIFY row_number() OVER (PARTITION BY photo_id ORDER BY turn NULLS FIRST, run_id DESC, vlm) = 1;
 
 -- What captions say, one row per part about one of those in the photo: "Anna wearing a red dress".
 CREATE OR REPLACE VIEW caption_parts AS
@@ -69,22 +77,32 @@ FROM captions;
 CREATE OR REPLACE VIEW all_answers AS
 FROM read_parquet('{segments}/*/answers.parquet', union_by_name = true);
 
--- One row per photo, concept and topic, as long as the concept is still found in the photo.
-CREATE OR REPLACE VIEW answers AS
-SELECT photo_id, concept, topic, replace(question, '{}', concept) AS question, answer, prompt, told.made_by,
-       settings, run_id
+-- One row per photo, concept, topic and vision-language model, as long as the concept is still found in the
+-- photo.
+CREATE OR REPLACE VIEW vlm_answers AS
+SELECT photo_id, split_part(told.made_by, ' ', 1) AS vlm, concept, topic,
+       replace(question, '{}', concept) AS question, answer, prompt, told.made_by, settings, turn, run_id
 FROM all_answers AS told SEMI JOIN hits
   ON hits.photo_id = told.photo_id AND hits.concept = told.concept
  AND hits.version = told.versions[list_position(told.concepts, told.concept)]
-QUALIFY row_number() OVER (PARTITION BY photo_id, concept, topic ORDER BY run_id DESC) = 1;
+QUALIFY row_number() OVER (PARTITION BY photo_id, concept, topic, vlm ORDER BY run_id DESC) = 1;
+
+-- One row per photo, concept and topic: of several models' answers that of the model which was asked first.
+CREATE OR REPLACE VIEW answers AS
+SELECT photo_id, concept, topic, question, answer, prompt, vlm, made_by, settings, run_id
+FROM vlm_answers
+QUALIFY row_number() OVER (PARTITION BY photo_id, concept, topic
+                           ORDER BY turn NULLS FIRST, run_id DESC, vlm) = 1;
 
 CREATE OR REPLACE VIEW all_boxes AS
 FROM read_parquet('{segments}/*/boxes.parquet', union_by_name = true);
 
--- One row per photo and concept that the model could point at, as long as it is still found in the photo.
+-- One row per photo and concept that a model could point at, as long as it is still found in the photo: of
+-- several models' boxes the newest, for in each run one model alone is asked.
 CREATE OR REPLACE VIEW boxes AS
 FROM (
-    SELECT photo_id, concept, x0, y0, x1, y1, prompt, told.made_by, settings, run_id
+    SELECT photo_id, concept, x0, y0, x1, y1, prompt, split_part(told.made_by, ' ', 1) AS vlm, told.made_by,
+           settings, run_id
     FROM all_boxes AS told SEMI JOIN hits
       ON hits.photo_id = told.photo_id AND hits.concept = told.concept
      AND hits.version = told.versions[list_position(told.concepts, told.concept)]
@@ -101,9 +119,9 @@ QUALIFY row_number() OVER (PARTITION BY coalesce(photo_id, path) ORDER BY run_id
 
 -- The stages that each photo went through without failing.
 CREATE OR REPLACE VIEW finished AS
-SELECT photo_id, stage, run_id FROM features
+SELECT photo_id, stage, run_id, NULL AS vlm FROM features
 UNION ALL
-SELECT photo_id, 'tell', run_id FROM all_captions;
+SELECT photo_id, 'tell', run_id, split_part(made_by, ' ', 1) FROM all_captions;
 
 -- One row per file that is there and could not be done, and why.
 CREATE OR REPLACE VIEW failures AS
@@ -111,7 +129,8 @@ SELECT files.path, photo_id, failure.stage, failure.kind, failure.reason, failur
 FROM latest_failures AS failure JOIN files USING (photo_id)
 WHERE NOT EXISTS (FROM finished
                   WHERE finished.photo_id = failure.photo_id AND finished.run_id >= failure.run_id
-                    AND failure.stage IN (finished.stage, 'worker'))
+                    AND failure.stage IN (finished.stage, 'worker')
+                    AND coalesce(finished.vlm = split_part(failure.made_by, ' ', 1), true))
 UNION ALL
 SELECT files.path, NULL, failure.stage, failure.kind, failure.reason, failure.made_by, failure.run_id
 FROM latest_failures AS failure JOIN current_files AS files USING (path)

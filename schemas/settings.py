@@ -26,6 +26,8 @@ Questions = Mapping[str, str]
 #: Ways to ask about people; `stages/vlm/asking.py` says what each does.
 PLAIN, PLACE, CROP = WAYS = ("plain", "place", "crop")
 
+AUTO = "auto"
+
 PERSON_QUESTIONS: Questions = {
     "wearing": "What is {} wearing in the image?",
     "doing": "What is {} doing in the image?",
@@ -65,7 +67,8 @@ class Settings:
     commit_seconds: int = 15  # ... or this much time, whichever comes first
     query_seconds: int = 60  # a question that takes longer is refused
     query_megabytes: int = 2048  # ... or needs more memory
-    vlm: str = ""  # which of the pack's vision-language models tells; empty: its first
+    vlm: str = ""  # which of the pack's vision-language models tell, as "blip2,llava"; empty: its first
+    boxes: str = AUTO  # which of them says where things are; auto: the one that the pack trusts most
     people: str = CROP  # how the knowledge of faces is used in asking about people: one of WAYS
     person_questions: Questions = field(default_factory=lambda: PERSON_QUESTIONS)
     object_questions: Questions = field(default_factory=lambda: OBJECT_QUESTIONS)

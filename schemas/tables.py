@@ -133,11 +133,12 @@ _TOLD: list[pa.Field] = [
     pa.field("identifiers", pa.list_(pa.string())),  # the word that the model says for each
     pa.field("versions", pa.list_(pa.string())),  # `made_by` of each one's row in detections
     pa.field("settings", pa.string()),  # identity of instruction, questions and way of asking
+    pa.field("turn", pa.int8()),  # 0 for the model that the run asked first, 1 for the next
     *_MADE,  # the vision-language model
 ]
 
-#: One row per photo that was told. Key: photo_id. A photo is told again when its concepts, one of their
-#: versions, the model or the settings change.
+#: One row per photo and model that told it. Key: photo_id, first word of made_by. A photo is told again when
+#: its concepts, one of their versions, the model or the settings change.
 CAPTIONS = pa.schema(
     [
         pa.field("photo_id", pa.string(), nullable=False),
@@ -149,7 +150,7 @@ CAPTIONS = pa.schema(
     ]
 )
 
-#: One row per photo, concept and question. Key: photo_id, concept, topic.
+#: One row per photo, concept, question and model. Key: photo_id, concept, topic, first word of made_by.
 ANSWERS = pa.schema(
     [
         pa.field("photo_id", pa.string(), nullable=False),

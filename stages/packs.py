@@ -99,7 +99,7 @@ POCKET = Pack(
         _clip("clip", _OWN, 0, probability=0.5),
         _vlm("llava", _OWN, 0),
         _vlm("blip2", _OWN, 0),
-        _vlm("minigpt_v2", _OWN, 0),
+        _vlm("minigpt_v2", _OWN, 0, grounds=2),
     ),
 )
 
@@ -135,6 +135,7 @@ PAPER = Pack(
                 "https://storage.googleapis.com/sfr-vision-language-research/LAVIS/models/BLIP2/eva_vit_g.pth"
             ),
             Source("hf-space:Vision-CAIR/MiniGPT-v2", ("minigptv2_checkpoint.pth",)),
+            grounds=2,
         ),
     ),
 )

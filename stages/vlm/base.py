@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..images import Image
+from .recipe import Recipe
 from .wording import Wording
 
 if TYPE_CHECKING:
@@ -75,6 +76,7 @@ class Adapter(ABC):
 
     name: str
     wording: ClassVar[Wording]  # how it wants to be asked
+    recipe: ClassVar[Recipe] = Recipe()  # how vectors are learnt with it
     made_by: str  # names the model's content in derived rows
 
     @property

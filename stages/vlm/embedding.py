@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch.nn.functional import normalize
 
 from .base import Adapter, Features
+from .recipe import Recipe
 
 
 @dataclass(frozen=True)
@@ -25,30 +26,6 @@ class Lesson:
     features: Features
     prompt: str
     targets: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How the vector is optimised.
-
-    The paper starts anywhere, with AdamW's rate at 1.0: the first step is many times as long as the vector,
-    and the vector's growth then makes steps short (`PAPER`). Starting from the words that describe the
-    concept, at a rate in proportion to the vector, gets further in fewer steps. With the pocket LLaVA, four
-    people never seen, 16 photos of each alone and 16 with another, and no name in the instruction: named in
-    100 / 100 %, by the paper's recipe in 98 / 47 %, with twice the rate and steps in 100 / 73 %, with 8 times
-    the attention weight in 100 / 33 %; clothes and activity as right as the plain model's.
-    """
-
-    steps: int = 30
-    rate: float = 0.15  # of AdamW, constant; the length of a step where the start is "words"
-    clip: float = 0.05  # largest norm of the gradient
-    attention: float = 0.25  # weight of the attention regulariser
-    check_every: int = 10  # steps between looks at the held-out lessons
-    seed: int = 0
-    start: str = "words"  # what the lessons say of the concept; or "random"
-
-
-PAPER = Recipe(steps=100, rate=1.0, start="random")  # MyVLM, appendix B.2, for LLaVA
 
 
 @dataclass(frozen=True)
@@ -73,7 +50,7 @@ def learn(
 
     `description` is what a start from words begins with. Deterministic for a recipe's seed.
     """
-    recipe = recipe or Recipe()
+    recipe = recipe or adapter.recipe
     started = time.monotonic()
     rng = np.random.default_rng(recipe.seed)
     from_words = recipe.start == "words" and description != ""

@@ -10,8 +10,8 @@ from myvlm_tag.pipeline.learn import Request, learn, retrain
 from myvlm_tag.schemas.errors import PhotosUnusable, UsageProblem
 from myvlm_tag.schemas.settings import Settings
 from myvlm_tag.stages.packs import POCKET, folder_of, missing_files
-from myvlm_tag.stages.vlm.embedding import Recipe
 from myvlm_tag.stages.vlm.lessons import Plan
+from myvlm_tag.stages.vlm.recipe import Recipe
 from myvlm_tag.world.sample import write_sample
 from PIL import Image
 
@@ -77,6 +77,29 @@ def test_learning_again_makes_a_new_version_from_what_was_kept(sample, settings,
     again = retrain(settings, name)
     assert (again.version, again.identifier, again.kind) == (2, first.identifier, "person")
     assert [photo.photo_id for photo in again.photos] == [photo.photo_id for photo in first.photos]
+
+
+def test_several_models_learn_from_one_look_at_the_photos_and_learning_again_keeps_them(
+    sample, settings, tmp_path
+):
+    names = {"faces": "faces", "clip": "clip", "llava": "llava", "llava-too": "llava"}
+    for name, weights in names.items():
+        model = next(model for model in USED if model.key == weights)
+        (tmp_path / name).symlink_to(folder_of(model, Path()))
+    settings = dataclasses.replace(settings, models=str(tmp_path))
+    folder = tmp_path / ".photos"
+    shutil.copytree(_folder(sample, sample.things[0]), folder)
+    concept = learn(settings, _request("mug", folder, vlm="llava-too, llava"))
+    assert list(concept.embeddings) == ["llava-too", "llava"]
+    for name, info in concept.embeddings.items():
+        assert info.made_by.startswith(f"{name} ") and len(info.losses) == 10
+        assert info.seconds["embedding"] > 0
+    kept = Concepts(settings.home).load("mug")
+    assert set(kept.vectors) == {"llava", "llava-too"}
+    files = {path.name for path in Concepts(settings.home).path("mug").glob("embedding.*")}
+    assert files == {"embedding.llava.safetensors", "embedding.llava-too.safetensors"}
+    told = []
+    assert list(retrain(settings, "mug", told.append, vlm="llava").embeddings) == ["llava"]
 
 
 def test_one_photo_is_enough_and_unreadable_ones_are_told_by_name(sample, settings, tmp_path):

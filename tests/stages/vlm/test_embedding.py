@@ -5,8 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from myvlm_tag.stages.vlm.embedding import PAPER, Lesson, Recipe, learn
+from myvlm_tag.stages.vlm.embedding import Lesson, learn
 from myvlm_tag.stages.vlm.llava import Llava
+from myvlm_tag.stages.vlm.recipe import PAPER, Recipe
 
 RECIPE = replace(PAPER, steps=30, check_every=5)
 
