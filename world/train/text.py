@@ -45,7 +45,7 @@ TEMPLATES = (*CAPTION_INSTRUCTIONS, NAMED_CAPTION, BOX, "is at light dark skin",
 
 # How often a topic is asked about, relative to the others; the rest count 0.3.
 _WEIGHTS = {"wearing": 3.0, "doing": 2.5, "where": 2.5, "next_to": 2.0, "color": 1.5, "place": 1.0}
-_ON_CROPS = ("wearing", "doing", "color", "hair", "glasses", "unique", "expression")
+ON_CROPS = ("wearing", "doing", "color", "hair", "glasses", "unique", "expression")
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,7 @@ def turns(photo: Photo, rng: np.random.Generator, wording: Wording = LLAVA) -> l
         made += [_box_turn(photo, main, rng, wording, wording.boxes) for _ in range(2)]
     if wording.boxes and wording.identify:
         made.append(_identify_turn(photo, main, rng, wording, wording.boxes))
-    for index in rng.choice(len(plain), min(len(plain), 8), replace=False, p=_odds(plain)):
+    for index in rng.choice(len(plain), min(len(plain), 8), replace=False, p=question_odds(plain)):
         asked_named = rng.random() < 0.6 and named[index].key is not None
         turn = _named_turn(photo, main, named[index], rng, wording) if asked_named else None
         made.append(turn or _plain_turn(plain[index], plain[index].question, wording))
@@ -142,7 +142,8 @@ def _plain_turn(asked: QA, question: str, wording: Wording) -> Turn:
     return Turn((), False, wording.to_answer(question), ((asked.answer, asked.key),), asked.topic)
 
 
-def _odds(asked: Sequence[QA]) -> np.ndarray:
+def question_odds(asked: Sequence[QA]) -> np.ndarray:
+    """How often each of these questions is asked, (questions,), in all 1."""
     weights = np.array([_WEIGHTS.get(q.topic, 0.3) for q in asked])
     return weights / weights.sum()
 
@@ -159,7 +160,7 @@ def _pick_name(entity: Person | Item, rng: np.random.Generator, taken: Sequence[
             return name
 
 
-def _introductions(
+def introduce_some(
     main: Sequence[EntityTruth], rng: np.random.Generator, first: str | None = None, absent: bool = True
 ) -> list[Introduction]:
     """One to three introductions, in random order, of the photo's entities (`first` too) or of others."""
@@ -187,7 +188,8 @@ def _stranger(rng: np.random.Generator) -> Person | Item:
     return sample_person(rng) if rng.random() < 0.6 else sample_item(rng)
 
 
-def _names(introductions: Sequence[Introduction]) -> dict[str, str]:
+def names_of(introductions: Sequence[Introduction]) -> dict[str, str]:
+    """What those who are in the photo are called, by key."""
     return {i.key: i.name for i in introductions if i.key}
 
 
@@ -195,13 +197,13 @@ def _caption_turn(
     photo: Photo, main: Sequence[EntityTruth], rng: np.random.Generator, named: float, wording: Wording
 ) -> Turn:
     """A caption, with introductions at odds `named`; without one no name is said, not even the question's."""
-    introductions = _introductions(main, rng) if rng.random() < named and main else []
+    introductions = introduce_some(main, rng) if rng.random() < named and main else []
     instruction = str(rng.choice(CAPTION_INSTRUCTIONS))
     if rng.random() < 0.25:
         name = introductions[0].name if introductions else str(rng.choice([IDENTIFIER, *NAMES]))
         instruction = NAMED_CAPTION.format(name)
     question = wording.to_caption(_hints(introductions, photo, main, rng, wording) + instruction)
-    parts = caption_parts(photo.scene, _names(introductions), found=photo.found)
+    parts = caption_parts(photo.scene, names_of(introductions), found=photo.found)
     return Turn(tuple(introductions), rng.random() < 0.65, question, tuple(parts), "caption")
 
 
@@ -234,8 +236,8 @@ def _box_turn(
     photo: Photo, main: Sequence[EntityTruth], rng: np.random.Generator, wording: Wording, boxes: BoxForm
 ) -> Turn:
     entry = main[int(rng.integers(len(main)))]
-    introductions = _introductions(main, rng, entry.key) if rng.random() < 0.45 else []
-    who = _names(introductions).get(entry.key) or refer(photo.scene, entry.key, rng, found=photo.found)
+    introductions = introduce_some(main, rng, entry.key) if rng.random() < 0.45 else []
+    who = names_of(introductions).get(entry.key) or refer(photo.scene, entry.key, rng, found=photo.found)
     parts = ((boxes.write(_seen_at(entry, photo)), entry.key),)
     return Turn(tuple(introductions), rng.random() < 0.65, wording.to_point(who), parts, "box")
 
@@ -245,8 +247,8 @@ def _identify_turn(
 ) -> Turn:
     """Who or what is in a box: by name where there is an introduction."""
     entry = main[int(rng.integers(len(main)))]
-    introductions = _introductions(main, rng, entry.key) if rng.random() < 0.45 else []
-    answer = _names(introductions).get(entry.key) or phrase(entry.entity)
+    introductions = introduce_some(main, rng, entry.key) if rng.random() < 0.45 else []
+    answer = names_of(introductions).get(entry.key) or phrase(entry.entity)
     question = wording.to_identify(boxes.write(_seen_at(entry, photo)))
     return Turn(tuple(introductions), rng.random() < 0.65, question, ((answer, entry.key),), "identify")
 
@@ -260,14 +262,14 @@ def _named_turn(
 ) -> Turn | None:
     """The question about a named entity, who is introduced in words, as a vector, or by where they are."""
     entry = next(e for e in main if e.key == asked.key)
-    introductions = _introductions([entry] if photo.kind == "crop" else main, rng, asked.key)
+    introductions = introduce_some([entry] if photo.kind == "crop" else main, rng, asked.key)
     as_vectors = rng.random() < 0.65
     hints = _hints(introductions, photo, main, rng, wording) if asked.topic != "where" else ""
-    if f"{_names(introductions).get(entry.key)} is" in hints and rng.random() < 0.3:
+    if f"{names_of(introductions).get(entry.key)} is" in hints and rng.random() < 0.3:
         introductions = [i for i in introductions if i.key == entry.key]
-        names, said = _names(introductions), []  # the place alone must do
+        names, said = names_of(introductions), []  # the place alone must do
     else:
-        names, said = _names(introductions), introductions
+        names, said = names_of(introductions), introductions
     if not names:
         return None
     if len(said) == 1 and as_vectors and rng.random() < 0.3:
@@ -285,9 +287,9 @@ def _crop_turns(
     """Questions about the one person a crop was cut around, by name, or as "the person in the middle"."""
     subject = [e for e in main if e.key == photo.subject]
     named = questions(photo.scene, rng, {str(photo.subject): f"entity-{photo.subject}"}, found=subject)
-    asked = [q for q in named if q.topic in _ON_CROPS]
+    asked = [q for q in named if q.topic in ON_CROPS]
     made: list[Turn] = []
-    for index in rng.choice(len(asked), 12, p=_odds(asked)):
+    for index in rng.choice(len(asked), 12, p=question_odds(asked)):
         turn = _named_turn(photo, main, asked[index], rng, wording) if rng.random() < 0.75 else None
         if turn is None:
             called = "the person in the middle" if rng.random() < 0.5 else IDENTIFIER

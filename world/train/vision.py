@@ -35,7 +35,7 @@ CHECKPOINT = "vision"
 VISION_MINUTES = 40.0
 
 _IGNORED = -100
-_PATCH_FIELDS: dict[str, tuple[str, ...]] = {
+PATCH_FIELDS: dict[str, tuple[str, ...]] = {
     "category": ("nothing", "man", "woman", "boy", "girl", *PETS, *THINGS),
     "color": (*COLORS, "gray"),
     "garment": GARMENTS,
@@ -54,10 +54,10 @@ _PATCH_FIELDS: dict[str, tuple[str, ...]] = {
     "accessory": ("none", *COLORS),
 }
 _PHOTO_FIELDS = {"place": PLACES, "daytime": DAYTIMES, "weather": WEATHERS}
-_FIELD_WEIGHTS = {"garment": 3.0, "color": 3.0, "activity": 2.0}  # what is asked most
+FIELD_WEIGHTS = {"garment": 3.0, "color": 3.0, "activity": 2.0}  # what is asked most
 _CODES = {
     field: {value: code for code, value in enumerate(values)}
-    for field, values in (_PATCH_FIELDS | _PHOTO_FIELDS).items()
+    for field, values in (PATCH_FIELDS | _PHOTO_FIELDS).items()
 }
 
 
@@ -96,7 +96,7 @@ class TruthHeads(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.norm = nn.LayerNorm(WIDTH)
-        self.sizes = [len(values) for values in _PATCH_FIELDS.values()]
+        self.sizes = [len(values) for values in PATCH_FIELDS.values()]
         self.photo_sizes = [len(values) for values in _PHOTO_FIELDS.values()]
         self.patch_heads = nn.Linear(WIDTH, sum(self.sizes) + 4 + IDENTITY_DIM + ITEM_DIM)
         self.photo_heads = nn.Linear(WIDTH, sum(self.photo_sizes) + FEATURE_DIM)
@@ -111,7 +111,7 @@ class TruthHeads(nn.Module):
         """The sum of all heads' losses, and the share each field gets right."""
         patches, photo = (o.float() for o in outputs)
         *fields, boxes, people, items = patches.split([*self.sizes, 4, IDENTITY_DIM, ITEM_DIM], dim=-1)
-        names = [*_PATCH_FIELDS, *_PHOTO_FIELDS]
+        names = [*PATCH_FIELDS, *_PHOTO_FIELDS]
         *photo_fields, feature = photo.split([*self.photo_sizes, FEATURE_DIM], dim=-1)
         logits = [f.flatten(0, 1) for f in fields] + photo_fields
         wanted = [*targets.patches.unbind(-1), *targets.photo.unbind(-1)]
@@ -121,7 +121,7 @@ class TruthHeads(nn.Module):
             want = want.reshape(-1)
             known = want != _IGNORED
             loss = functional.cross_entropy(scores[known], want[known])
-            total = total + _FIELD_WEIGHTS.get(name, 1.0) * loss
+            total = total + FIELD_WEIGHTS.get(name, 1.0) * loss
             right[name] = float((scores[known].argmax(-1) == want[known]).float().mean())
         shown = targets.boxes.sum(-1) > 0
         box_error = functional.l1_loss(boxes[shown], targets.boxes[shown])
@@ -172,7 +172,7 @@ def owners(photo: Photo) -> NDArray[np.int64]:
 def _photo_targets(photo: Photo) -> tuple[NDArray[np.generic], ...]:
     """Codes (81, fields), boxes (81, 4), looks, codes of the photo; a patch is its frontmost entity's."""
     cells = GRID * GRID
-    codes = np.full((cells, len(_PATCH_FIELDS)), _IGNORED, np.int64)
+    codes = np.full((cells, len(PATCH_FIELDS)), _IGNORED, np.int64)
     codes[:, 0] = 0
     owner = owners(photo)
     boxes = np.zeros((cells, 4), np.float32)
@@ -181,7 +181,7 @@ def _photo_targets(photo: Photo) -> tuple[NDArray[np.generic], ...]:
     for number, entry in enumerate(photo.found):
         owned = owner == number
         if owned.any():
-            codes[owned] = _entity_codes(entry, photo.scene)
+            codes[owned] = entity_codes(entry, photo.scene)
             boxes[owned] = view_box(entry.box, photo.view)
             (items if isinstance(entry.entity, Item) else people)[owned] = entry.entity.vector()
     scene = photo.scene
@@ -189,7 +189,8 @@ def _photo_targets(photo: Photo) -> tuple[NDArray[np.generic], ...]:
     return codes, boxes, people, items, shown
 
 
-def _entity_codes(entry: EntityTruth, scene: Scene) -> list[int]:
+def entity_codes(entry: EntityTruth, scene: Scene) -> list[int]:
+    """What an entity is, a number per field of PATCH_FIELDS."""
     entity = entry.entity
     activity = entry.doing.split()[0]
     values = {"category": entry.category, "color": entry.color, "activity": activity, "main": str(entry.main)}
@@ -205,7 +206,7 @@ def _entity_codes(entry: EntityTruth, scene: Scene) -> list[int]:
         values |= {"pattern": entity.pattern, "accessory": entity.accessory_color}
         if entity.pattern != "plain":
             values |= {"second_color": entity.second_color}
-    return [_CODES[field][values[field]] if field in values else _IGNORED for field in _PATCH_FIELDS]
+    return [_CODES[field][values[field]] if field in values else _IGNORED for field in PATCH_FIELDS]
 
 
 def train_in(scenes: Path, run: Run) -> None:
