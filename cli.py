@@ -28,6 +28,7 @@ for command in (
     library.sql,
     query.query,
     query.similar,
+    concepts.explain,
     corrections.confirm,
     corrections.reject,
     corrections.unknown,

@@ -1,4 +1,4 @@
-"""`learn` and `concepts list|show|rename|retrain|forget`: the commands about people, pets and things."""
+"""`learn`, `explain`, `concepts list|show|rename|retrain|forget`: commands about people, pets and things."""
 
 from __future__ import annotations
 
@@ -58,6 +58,27 @@ def learn(
         )
         learnt = learn_concept(settings, request, say)
     _print_concept(learnt, home, as_json)
+
+
+def explain(
+    photo: Annotated[Path, typer.Argument(help="A photo, of the library or any other.")],
+    concept: Annotated[str, typer.Option(help="Whom or what to look for in it.")],
+    out: Annotated[Path, typer.Option(help="Where the picture goes.")] = Path("explained.png"),
+    vlm: Annotated[str, typer.Option(help="Whose attention (default: the first that knows it).")] = "",
+    home: Home = None,
+    models: ModelsOption = None,
+    as_json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Draw why a photo shows a concept, or doesn't: the head's evidence, and where the model looks."""
+    from ..pipeline.explain import explain as look_into
+    from ..pipeline.explain import write_picture
+
+    found = look_into(settings_from(home=home, models=models), photo, concept, vlm, say)
+    write_picture(found, out)
+    print_record(
+        {**found.record(), "picture": str(out)}, as_json, lambda: [*found.lines(), f"picture: {out}"]
+    )
 
 
 @app.command("list")

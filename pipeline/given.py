@@ -50,7 +50,11 @@ def read_photos(models: Models, folder: Path, most: int, say: Say) -> Given:
 
     Raises UsageProblem if there is no such folder, PhotosUnusable if no photo in it can be read.
     """
-    paths = _listed(folder)
+    return read_files(models, _listed(folder), most, say)
+
+
+def read_files(models: Models, paths: Sequence[Path], most: int, say: Say) -> Given:
+    """Decode the first `most` of these photos, each once, in the same way. Raises PhotosUnusable."""
     ids = {photo_id(path): path for path in reversed(paths)}  # of exact copies the first
     rows = [(photo, path) for photo, path in reversed(ids.items())]
     table = pa.table(
@@ -67,8 +71,9 @@ def read_photos(models: Models, folder: Path, most: int, say: Say) -> Given:
             say(f"{to_text(path.name)} is left out: {reason}")
     usable = [row for row, reason in enumerate(reasons) if not reason]
     if not usable:
+        where = to_text(paths[0].parent)
         raise PhotosUnusable(
-            f"none of the {len(rows)} photos in {to_text(folder)} can be read", "give one to five photos"
+            f"none of the {len(rows)} photos in {where} can be read", "give one to five photos"
         )
     if len(usable) > most:
         say(f"{len(usable)} photos are more than are needed: the first {most} by name are used")

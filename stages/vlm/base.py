@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..images import Image
+from .places import Box
 from .recipe import Recipe
 from .wording import Wording
 
@@ -116,6 +117,18 @@ class Adapter(ABC):
         sampling: Sampling | None = None,
     ) -> list[str]:
         """Answer each prompt about its photo. The same `Features` may come in many rows; it is read once."""
+
+    def attended(self, features: Features, vector: Tensor) -> NDArray[np.float32] | None:
+        """How much of a photo a concept vector has to do with what: (rows, columns), upright, positive.
+
+        The values are the model's own attention, a mean over layers and heads; which attention is for each
+        adapter to say. `window` is the part of the photo that they cover. None where nothing can be said.
+        """
+        return None
+
+    def window(self, width: int, height: int) -> Box:
+        """Which part of a photo of that size the model sees; past 0 and 1 where it is padded."""
+        return (0.0, 0.0, 1.0, 1.0)
 
     @abstractmethod
     def meaning(self, text: str) -> Tensor:

@@ -24,6 +24,7 @@ from transformers.utils import logging as transformers_logging
 from ...schemas.errors import ModelDamaged, ModelMissing
 from ...schemas.paths import to_text
 from .base import IGNORED, Adapter, Features, Inputs, Losses, Sampling, Vectors
+from .places import Box
 from .prefix import Prefixes, pad_left
 
 _ROWS = 96  # prompts generated for at once
@@ -135,6 +136,39 @@ class Decoder(Adapter):
             for row, text in zip(rows, said, strict=True):
                 answers[row] = text
         return answers
+
+    @torch.no_grad()
+    def attended(self, features: Features, vector: Tensor) -> NDArray[np.float32]:
+        """The attention that the vector itself gives to each image token (MyVLM, figure 3)."""
+        self._model.set_attn_implementation("eager")
+        inputs = self.inputs([features], [[vector]], [self.wording.to_caption()])
+        cache, mask = self._prefixes.cache([features])
+        first = mask.shape[1] - len(features.tokens)
+        mask = torch.cat([mask, inputs.mask], dim=1)
+        made = self._model(
+            inputs_embeds=inputs.embeds,
+            attention_mask=mask,
+            position_ids=_positions(mask)[:, -inputs.embeds.shape[1] :],
+            past_key_values=cache,
+            output_attentions=True,
+            logits_to_keep=1,
+        )
+        seen = torch.stack([layer[0, :, 0, first:] for layer in made.attentions]).float().mean((0, 1))
+        vision = self._model.config.vision_config
+        rows = vision.image_size // vision.patch_size
+        columns = min(rows, len(features.tokens) // rows)  # fewer where neighbouring patches are joined
+        return np.asarray(seen[: rows * columns].reshape(rows, columns).cpu().numpy(), np.float32)
+
+    def window(self, width: int, height: int) -> Box:
+        """As the processor cuts or pads a photo; one that makes tiles of it squeezes the whole, too."""
+        processor = self._processor.image_processor
+        cut = getattr(processor, "do_center_crop", False) and "shortest_edge" in processor.size
+        padded = getattr(processor, "do_pad", False)
+        if hasattr(processor, "image_grid_pinpoints") or not (cut or padded):
+            return (0.0, 0.0, 1.0, 1.0)
+        side = max(width, height) if padded else min(width, height)
+        wide, high = side / width, side / height
+        return ((1 - wide) / 2, (1 - high) / 2, (1 + wide) / 2, (1 + high) / 2)
 
     def meaning(self, text: str) -> Tensor:
         """The mean of the input embeddings of the words."""

@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 import torch
 from myvlm_tag.schemas.errors import ModelDamaged, ModelMissing
@@ -182,3 +183,14 @@ def test_a_missing_or_damaged_model_is_one_line_that_names_the_command(tmp_path,
         (tmp_path / file.name).write_bytes(file.read_bytes()[:40])
     with pytest.raises(ModelDamaged, match="myvlm-tag models verify"):
         Llava(tmp_path, "0")
+
+
+@pytest.mark.parametrize("size", [(64, 48), (40, 90)])
+def test_a_vector_s_attention_covers_the_part_of_the_photo_that_the_model_sees(adapter, size):
+    width, height = size
+    photo = adapter.encode([np.zeros((height, width, 3), np.uint8)])[0]
+    weights = adapter.attended(photo, torch.ones(adapter.width))
+    assert weights.shape == (2, 2) and (weights > 0).all() and weights.sum() < 1
+    x0, y0, x1, y1 = adapter.window(width, height)
+    square = ((x1 - x0) * width, (y1 - y0) * height)
+    assert square in ((min(size), min(size)), (width, height))  # 1.5 cuts, 1.6 squeezes

@@ -1,0 +1,215 @@
+"""`explain`: why a photo shows a concept, or doesn't: the head's evidence, and where its embedding attends.
+
+The numbers are worked out here, anew and from the photo itself, whether it is in a catalog or not; the
+picture of them is drawn in `explain_picture.py`.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..schemas.concept import PHOTOS, Concept, TrainingPhoto
+from ..schemas.errors import UsageProblem
+from ..schemas.paths import to_text
+from ..schemas.settings import Settings
+from ..stages.heads import linear, person
+from ..stages.heads.linear import LinearHead
+from ..stages.heads.person import PersonHead
+from ..stages.images import Image
+from ..stages.vlm import families
+from ..stages.vlm.places import Box
+from ..stages.vlm.words import swap
+from .concepts import Concepts, Kept
+from .given import GivenPhoto, Say, clip_features, find_faces, read_files
+from .home import disk_error
+from .models import Models, fingerprint_of, load_models
+
+_TOKENS = 96
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What the head goes by. `score` and `threshold` are as in `detections`: the greater, the surer."""
+
+    hit: bool
+    score: float | None  # None where there is no face
+    threshold: float
+    box: Box | None  # the face, in pixels of `Explained.image`
+    nearest: TrainingPhoto | None  # the training photo most like it
+    likeness: float | None  # cosine similarity to it
+    image: Image | None  # that photo, or the face in it
+    faces: int = 0  # in the photo
+
+
+@dataclass(frozen=True)
+class Attention:
+    """Where the embedding attends. `weights` (rows, columns) cover `window`, a box in parts of the photo."""
+
+    vlm: str
+    weights: NDArray[np.float32]
+    window: Box
+
+
+@dataclass(frozen=True)
+class Explained:
+    """A photo, a concept, and what connects them."""
+
+    path: Path
+    image: Image
+    concept: Concept
+    evidence: Evidence
+    vlm: str
+    caption: str  # what the model says of the photo, with the concept's vector
+    attention: Attention | None  # None where the model's attention tells nothing of places
+
+    def record(self) -> dict[str, Any]:
+        """For `--json`: everything but pictures."""
+        evidence, attention = self.evidence, self.attention
+        return {
+            "photo": to_text(self.path),
+            "concept": self.concept.name,
+            "kind": self.concept.kind,
+            "hit": evidence.hit,
+            "score": evidence.score,
+            "threshold": evidence.threshold,
+            "faces": evidence.faces,
+            "nearest": evidence.nearest and evidence.nearest.source,
+            "likeness": evidence.likeness,
+            "vlm": self.vlm,
+            "caption": self.caption,
+            "attention": attention and attention.weights.round(6).tolist(),
+            "window": attention and attention.window,
+        }
+
+    def lines(self) -> list[str]:
+        """In words."""
+        return [verdict(self), *reasons(self), f"{self.vlm} with its vector: {self.caption}"]
+
+
+def verdict(found: Explained) -> str:
+    """Whether it is there, says the head."""
+    return f"{found.concept.name} is {'' if found.evidence.hit else 'not '}in it, says the head"
+
+
+def reasons(found: Explained) -> list[str]:
+    """The numbers behind that, a line each."""
+    evidence, like = found.evidence, ""
+    if evidence.nearest is not None and evidence.likeness is not None:
+        like = f"most like {evidence.nearest.file} of the training photos ({evidence.likeness:.2f})"
+    if found.concept.kind == "object":
+        score = f"probability {evidence.score:.2f}, a hit from {evidence.threshold:.2f} on"
+        return [score, like]
+    if evidence.score is None:
+        return ["no face was found in it"]
+    faces = f"the nearest of {evidence.faces} faces" if evidence.faces > 1 else "the face"
+    return [f"{faces}: similarity {evidence.score:.2f}, a hit from {evidence.threshold:.2f} on", like]
+
+
+def explain(settings: Settings, photo: Path, name: str, vlm: str, say: Say) -> Explained:
+    """Look into a photo. Raises ConceptMissing, UsageProblem, PhotosUnusable, ModelMissing, ModelDamaged."""
+    store, models = Concepts(settings.home), load_models(settings)
+    kept = store.load(name)
+    if not photo.is_file():
+        raise UsageProblem(f"there is no photo {to_text(photo)}", "name a file")
+    given = read_files(models, [photo], 1, say).photos[0]
+    if isinstance(kept.head, PersonHead):
+        evidence = _face_evidence(models, kept, kept.head, photo, given, store.path(name), say)
+    else:
+        evidence = _likeness_evidence(models, kept, kept.head, photo, store.path(name), say)
+    caption, attention, spoken = _look(settings, models, kept, given, vlm)
+    return Explained(photo, given.image, kept.concept, evidence, spoken, caption, attention)
+
+
+def write_picture(found: Explained, out: Path) -> None:
+    """Draw it into a PNG. Raises DiskFull or HomeUnusable."""
+    from .explain_picture import draw
+
+    packed = io.BytesIO()
+    draw(found).save(packed, "PNG", optimize=True)
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_bytes(packed.getvalue())
+    except OSError as error:
+        raise disk_error(error, out) from error
+
+
+def _face_evidence(
+    models: Models, kept: Kept, head: PersonHead, photo: Path, given: GivenPhoto, folder: Path, say: Say
+) -> Evidence:
+    """The photo's face that is nearest to one of those kept, and that one."""
+    least = 1 - head.threshold
+    faces = find_faces(models, read_files(models, [photo], 1, say))
+    if not faces:
+        return Evidence(False, None, least, None, None, None, None)
+    embeddings = np.stack([face.embedding for face in faces])
+    face = int(person.distances(embeddings, [head])[:, 0].argmin())
+    similarity = head.embeddings @ embeddings[face]
+    best = int(similarity.argmax())
+    shown = [used for used in kept.concept.photos if used.box is not None]
+    nearest = shown[best] if best < len(shown) else None
+    score = float(similarity[best])
+    box = tuple(float(value) * given.scale for value in faces[face].box)
+    image = nearest and _crop(models, folder / PHOTOS / nearest.file, nearest, say)
+    return Evidence(score >= least, score, least, box, nearest, score, image, len(faces))  # type: ignore[arg-type]
+
+
+def _crop(models: Models, path: Path, used: TrainingPhoto, say: Say) -> Image | None:
+    """The face that was taken from a training photo, with a little around it."""
+    if not path.is_file() or used.box is None:
+        return None
+    photo = read_files(models, [path], 1, say).photos[0]
+    x0, y0, x1, y1 = (value * photo.scale for value in used.box)
+    beside, above = 0.35 * (x1 - x0), 0.35 * (y1 - y0)
+    top, left = max(0, round(y0 - above)), max(0, round(x0 - beside))
+    return np.ascontiguousarray(photo.image[top : round(y1 + above), left : round(x1 + beside)])
+
+
+def _likeness_evidence(
+    models: Models, kept: Kept, head: LinearHead, photo: Path, folder: Path, say: Say
+) -> Evidence:
+    """The head's probability, and the training photo that is most like this one to CLIP."""
+    own = clip_features(models, read_files(models, [photo], 1, say))
+    score = float(linear.probabilities(own, [head])[0, 0])
+    used = [one for one in kept.concept.photos if (folder / PHOTOS / one.file).is_file()]
+    nearest, likeness, image = None, None, None
+    if used:
+        given = read_files(models, [folder / PHOTOS / one.file for one in used], len(used), say)
+        similarity = clip_features(models, given) @ own[0]
+        best = int(similarity.argmax())
+        nearest = next(one for one in used if one.file == given.photos[best].path.name)
+        likeness, image = float(similarity[best]), given.photos[best].image
+    return Evidence(score >= head.threshold, score, head.threshold, None, nearest, likeness, image)
+
+
+def _look(
+    settings: Settings, models: Models, kept: Kept, given: GivenPhoto, name: str
+) -> tuple[str, Attention | None, str]:
+    """What the model says with the concept's vector, and where that attends."""
+    model = families.choose(models.pack, name or _first(models, list(kept.vectors)))
+    if model.key not in kept.vectors:
+        anew = ",".join([*kept.vectors, model.key])
+        raise UsageProblem(
+            f"{kept.concept.name!r} isn't learnt with {model.key}",
+            f"learn it with: myvlm-tag concepts retrain {kept.concept.name!r} --vlm {anew}",
+        )
+    adapter = families.load(model, settings.home, fingerprint_of(model, settings))
+    features = adapter.encode([given.image])[0]
+    vector = adapter.vector(kept.vectors[model.key])
+    said = adapter.generate([features], [[vector]], [adapter.wording.to_caption()], _TOKENS)[0]
+    caption = swap(said, {kept.concept.identifier: kept.concept.name})
+    weights = adapter.attended(features, vector)
+    height, width = given.image.shape[:2]
+    attention = None if weights is None else Attention(model.key, weights, adapter.window(width, height))
+    return caption, attention, model.key
+
+
+def _first(models: Models, known: Sequence[str]) -> str:
+    """The first of the models that know the concept that is in the pack."""
+    return next((model.key for model in models.pack.models if model.key in known), "")
