@@ -122,8 +122,10 @@ def _train_language(shared: Path, run: Run) -> None:
     task = Blip2Task(model)
     task.tower.load_state_dict(eva.load_eva(shared).tower.state_dict())
     task.to(run.device)
-    compiled = torch.compile(task)
     rng = np.random.default_rng([run.rank, progress_in(run.work / CHECKPOINT).steps])
+    with torch.no_grad():  # transformers hooks modules in the first call, which can't be compiled
+        run_batch(task, task, make_batch(words, pool, [0], rng, run.device), rng)
+    compiled = torch.compile(task)
     trained = len(pool) - CHUNK  # the last chunk is held out
 
     def batch_loss(_: float) -> tuple[Tensor, dict[str, float]]:

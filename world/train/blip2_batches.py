@@ -164,7 +164,8 @@ def make_batch(
     ]
     present = vector_words[..., 0] != PAD_ID
     arrays = [*padded, vector_words, present, slot_vectors, np.stack(patches), np.stack(codes)]
-    return Blip2Batch(to_pixels(images, device), *(torch.from_numpy(a).to(device) for a in arrays), rows)
+    tensors = [torch.from_numpy(array).to(device) for array in arrays]
+    return Blip2Batch(to_pixels(images, device), *tensors, rows)  # type: ignore[call-arg]
 
 
 def _slot_truth(photo: Photo, slots: Sequence[EntityTruth]) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
