@@ -77,7 +77,7 @@ class Adapter(ABC):
 
     name: str
     wording: ClassVar[Wording]  # how it wants to be asked
-    recipe: ClassVar[Recipe] = Recipe()  # how vectors are learnt with it
+    recipe: Recipe = Recipe()  # how vectors are learnt with it
     made_by: str  # names the model's content in derived rows
 
     @property
@@ -130,9 +130,16 @@ class Adapter(ABC):
         """Which part of a photo of that size the model sees; past 0 and 1 where it is padded."""
         return (0.0, 0.0, 1.0, 1.0)
 
+    def reply(self, prompts: Sequence[str], max_new_tokens: int = 128) -> list[str] | None:
+        """What the language model says to each prompt without any photo; None where it can't be asked so."""
+        return None
+
     @abstractmethod
-    def meaning(self, text: str) -> Tensor:
-        """The mean of the input embeddings of a text's words, (width,), as a start for a concept vector."""
+    def meaning(self, text: str) -> Tensor | None:
+        """The mean of the input embeddings of a text's words, (width,), as a start for a concept vector.
+
+        None where vectors stand among what is no word to the model.
+        """
 
     @abstractmethod
     def cost(self, word: str) -> int | None:

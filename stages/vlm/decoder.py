@@ -137,6 +137,11 @@ class Decoder(Adapter):
                 answers[row] = text
         return answers
 
+    def reply(self, prompts: Sequence[str], max_new_tokens: int = 128) -> list[str]:
+        """The same chat with nothing where the photo stands."""
+        nothing = Features(self._embed.weight[:0].detach(), 1.0)
+        return self.generate([nothing] * len(prompts), [[]] * len(prompts), prompts, max_new_tokens)
+
     @torch.no_grad()
     def attended(self, features: Features, vector: Tensor) -> NDArray[np.float32]:
         """The attention that the vector itself gives to each image token (MyVLM, figure 3)."""
@@ -177,9 +182,7 @@ class Decoder(Adapter):
 
     def cost(self, word: str) -> int | None:
         """How many tokens `word` is as part of a sentence."""
-        ids = self._tokenizer(f"a {word}", add_special_tokens=False).input_ids
-        unknown = self._tokenizer.unk_token_id
-        return None if unknown in ids else len(ids) - 1
+        return token_cost(self._tokenizer, word)
 
     def _answer(
         self,
@@ -252,6 +255,13 @@ def load_pretrained(
         cause = f"the {title} in {to_text(folder)} can't be loaded: {words[0][:200]}"
         raise ModelDamaged(cause, "check it with: myvlm-tag models verify") from error
     return model.to(device).eval().requires_grad_(False), processor
+
+
+def token_cost(tokenizer: Any, word: str) -> int | None:
+    """How many tokens `word` is as part of a sentence; None if the tokenizer doesn't know it."""
+    ids = tokenizer(f"a {word}", add_special_tokens=False).input_ids
+    unknown = tokenizer.unk_token_id
+    return None if unknown in ids else len(ids) - 1
 
 
 def _flags(length: int, start: int, stop: int, device: str) -> Tensor:

@@ -53,8 +53,9 @@ def learn(
     recipe = recipe or adapter.recipe
     started = time.monotonic()
     rng = np.random.default_rng(recipe.seed)
-    from_words = recipe.start == "words" and description != ""
-    start = adapter.meaning(description) if from_words else adapter.vector(rng.standard_normal(adapter.width))
+    start = adapter.meaning(description) if recipe.start == "words" and description else None
+    if start is None:
+        start = adapter.vector(rng.standard_normal(adapter.width))
     vector = torch.nn.Parameter(normalize(start, dim=0))
     # AdamW's step is about the rate in each coordinate.
     rate = recipe.rate / adapter.width**0.5 if recipe.start == "words" else recipe.rate

@@ -10,10 +10,10 @@ from ...schemas.errors import UsageProblem
 from ...schemas.settings import AUTO
 from ..packs import VLM, Model, Pack, locate
 from .base import Adapter
-from .wording import LLAVA, MINIGPT_V2, Wording
+from .wording import BLIP2, LLAVA, MINIGPT_V2, Wording
 
-_ADAPTERS = {"llava": "llava:Llava"}
-_WORDINGS = {"llava": LLAVA, "minigpt_v2": MINIGPT_V2}
+_ADAPTERS = {"llava": "llava:Llava", "blip2": "blip2:Blip2"}
+_WORDINGS = {"llava": LLAVA, "blip2": BLIP2, "minigpt_v2": MINIGPT_V2}
 
 
 def speaks(model: Model) -> bool:
