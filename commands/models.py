@@ -1,8 +1,9 @@
-"""`models list|verify|pull` and `doctor`: the commands about what has to be installed."""
+"""`models list|verify|pull|convert` and `doctor`: the commands about what has to be installed."""
 
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -70,3 +71,14 @@ def models_pull(
         settings_from(home=home, models=pack), agree, lambda line: print(line, file=sys.stderr)
     ):
         print(folder)
+
+
+@app.command("convert")
+def models_convert(
+    folder: Annotated[Path, typer.Argument(help="A model's folder.", exists=True, file_okay=False)],
+) -> None:
+    """Convert a model got by other ways than `pull`: checkpoints, or MiniGPT-v2's parts, to safetensors."""
+    from ..stages.weights import convert
+
+    convert(folder, lambda line: print(line, file=sys.stderr))
+    print(folder)

@@ -23,6 +23,7 @@ from .packs import Model, Pack, Source, folder_of, missing_files
 
 RECORD = "pulled.json"  # what `pull` fetched: file -> size and hash
 _TENSORS = {".bin", ".pth", ".pt"}
+_MINIGPT = "minigptv2_checkpoint.safetensors"  # published in parts
 _NOT_THE_MODEL = {".md", ".txt", ".png", ".jpg"}  # cards and pictures, unless a tokenizer reads them
 _TOKENIZER_TEXT = {"merges.txt", "vocab.txt"}
 
@@ -179,9 +180,7 @@ def _pull(model: Model, folder: Path, say: Callable[[str], None]) -> Path:
         for source in model.sources:
             say(f"{model.key}: fetching {source.where}")
             revisions[source.where] = _fetch(source, staging)
-        for checkpoint in sorted(path for path in staging.rglob("*") if path.suffix in _TENSORS):
-            say(f"{model.key}: converting {checkpoint.name} to safetensors")
-            to_safetensors(checkpoint)
+        convert(staging, lambda line: say(f"{model.key}: {line}"))
     except OSError as error:
         raise ModelMissing(f"{model.key} could not be fetched: {error}", "try again later") from error
     missing = missing_files(model, staging)
@@ -241,6 +240,21 @@ def _unpack(archive: Path, patterns: tuple[str, ...], folder: Path) -> None:
             if any(fnmatch.fnmatch(name, pattern) for pattern in patterns):
                 with packed.open(member) as inner, (folder / name).open("wb") as file:
                     shutil.copyfileobj(inner, file, 1 << 20)
+
+
+def convert(folder: Path, say: Callable[[str], None] = lambda line: None) -> None:
+    """Turn a model as its authors publish it into what is loaded here: safetensors, in one piece.
+
+    Nothing happens to a model that is so already. Raises ModelDamaged, or ModelMissing if a part of it is.
+    """
+    for checkpoint in sorted(path for path in folder.rglob("*") if path.suffix in _TENSORS):
+        say(f"converting {checkpoint.name} to safetensors")
+        to_safetensors(checkpoint)
+    if any(folder.glob(_MINIGPT)):
+        from .vlm.minigpt_v2_published import assemble
+
+        say("putting the parts of MiniGPT-v2 together")
+        assemble(folder)
 
 
 def to_safetensors(checkpoint: Path) -> Path:

@@ -12,7 +12,7 @@ from ..packs import VLM, Model, Pack, locate
 from .base import Adapter
 from .wording import BLIP2, LLAVA, MINIGPT_V2, Wording
 
-_ADAPTERS = {"llava": "llava:Llava", "blip2": "blip2:Blip2"}
+_ADAPTERS = {"llava": "llava:Llava", "blip2": "blip2:Blip2", "minigpt_v2": "minigpt_v2:MiniGPTv2"}
 _WORDINGS = {"llava": LLAVA, "blip2": BLIP2, "minigpt_v2": MINIGPT_V2}
 
 

@@ -26,11 +26,12 @@ from transformers import (
 from transformers.modeling_outputs import BaseModelOutputWithPooling
 
 IMAGE_TOKEN = "<ImageHere>"  # its authors' own name for it
+# A space before </Img>, because its authors encode what stands behind the photo as a text of its own.
 CHAT_TEMPLATE = (
     "{% for message in messages %}{% if message['role'] == 'user' %}[INST] "
     "{% for part in message['content'] if part['type'] == 'image' %}<Img>"
     + IMAGE_TOKEN
-    + "</Img> {% endfor %}"
+    + " </Img> {% endfor %}"
     "{% for part in message['content'] if part['type'] == 'text' %}{{ part['text'] }} {% endfor %}[/INST]"
     "{% else %} {% for part in message['content'] %}{{ part['text'] }}{% endfor %}</s>{% endif %}{% endfor %}"
 )
@@ -130,10 +131,6 @@ class MiniGPTv2ForConditionalGeneration(PreTrainedModel, GenerationMixin):
 
 class MiniGPTv2Processor(ProcessorMixin):
     """Photos to pixels, and `<ImageHere>` in a text to as many of them as a photo has tokens."""
-
-    attributes = ["image_processor", "tokenizer"]  # noqa: RUF012
-    image_processor_class = "AutoImageProcessor"
-    tokenizer_class = "AutoTokenizer"
 
     def __init__(
         self,

@@ -1,11 +1,15 @@
-"""Small random LLaVA checkpoints, written in exactly the layout in which the real ones are published."""
+"""Small random checkpoints, written in exactly the layout in which the real ones are published."""
 
 import json
 
 import torch
+from myvlm_tag.stages.vlm.minigpt_v2_published import Published, assemble
+from myvlm_tag.stages.weights import to_safetensors
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer, decoders, models, normalizers, processors, trainers
 from transformers import (
+    LlamaConfig,
+    LlamaForCausalLM,
     LlavaConfig,
     LlavaForConditionalGeneration,
     LlavaNextConfig,
@@ -50,7 +54,7 @@ _CHAT = (
     "{{ content['text'] + ' '}}{% endfor %}"
     "{% endfor %}{% if add_generation_prompt %}{{ 'ASSISTANT:' }}{% endif %}"
 )
-_CORPUS = [
+CORPUS = [
     "USER: Please caption this image of Anna. ASSISTANT: a woman wearing a red dress on the beach",
     "What is Bob wearing in the image? Where is the mug? a man in the park with a dog, sitting on a bench",
     "sks is a small blue mug in the kitchen. Describe this image.",
@@ -68,7 +72,7 @@ def write_tokenizer(folder):
     trainer = trainers.BpeTrainer(
         vocab_size=600, special_tokens=[*special, *(f"<0x{byte:02X}>" for byte in range(256))]
     )
-    tokenizer.train_from_iterator([text.replace(" ", "▁") for text in _CORPUS], trainer)
+    tokenizer.train_from_iterator([text.replace(" ", "▁") for text in CORPUS], trainer)
     tokenizer.post_processor = processors.TemplateProcessing(single="<s> $A", special_tokens=[("<s>", 1)])
     tokenizer.add_special_tokens(["<image>", "<pad>"])
     tokenizer.save(str(folder / "tokenizer.json"))
@@ -162,3 +166,73 @@ def write_llava(folder):
     config = _config("llava", "LlavaForConditionalGeneration", image, vocabulary)
     torch.manual_seed(1)
     _save(LlavaForConditionalGeneration(LlavaConfig(**config)), config, folder)
+
+
+def write_minigpt_v2_parts(folder):
+    """MiniGPT-v2 in small, as its authors publish it: Llama-2, EVA-ViT, and what they trained.
+
+    Keys, nesting and dtypes are those of meta-llama/Llama-2-7b-chat-hf, LAVIS's eva_vit_g.pth and
+    minigptv2_checkpoint.pth (peft 0.2 names).
+    """
+    _, vocabulary = write_tokenizer(folder)
+    torch.manual_seed(3)
+    language = LlamaForCausalLM(LlamaConfig(**{**_TEXT, "vocab_size": vocabulary}))
+    language.half().save_pretrained(folder, max_shard_size="60KB")
+    config = {**_TEXT, "vocab_size": vocabulary, "bos_token_id": 1, "eos_token_id": 2, "pretraining_tp": 1}
+    config |= {"rope_scaling": None, "tie_word_embeddings": False, "transformers_version": "4.32.0.dev0"}
+    (folder / "config.json").write_text(json.dumps(config))
+    torch.save(_eva(), folder / "eva_vit_g.pth")
+    trained = {"llama_proj.weight": torch.randn(40, 4 * _EVA_WIDTH) / 20, "llama_proj.bias": torch.randn(40)}
+    for layer in range(_TEXT["num_hidden_layers"]):
+        for part in ("q_proj", "v_proj"):
+            name = f"llama_model.base_model.model.model.layers.{layer}.self_attn.{part}"
+            trained[f"{name}.lora_A.weight"] = torch.randn(8, 40) / 4
+            trained[f"{name}.lora_B.weight"] = torch.randn(40, 8) / 4
+    rest = {"optimizer": {"state": {}, "param_groups": []}, "config": {"arch": "minigpt_v2"}, "epoch": 49}
+    torch.save({"model": trained, **rest}, folder / "minigptv2_checkpoint.pth")
+
+
+_EVA_WIDTH = 176  # two heads of the published size
+
+
+def _eva():
+    """Three blocks, of which the last is not used, for photos of 28 pixels."""
+    wide = _EVA_WIDTH
+    shapes = {
+        "cls_token": (1, 1, wide),
+        "pos_embed": (1, 5, wide),
+        "patch_embed.proj.weight": (wide, 3, 14, 14),
+        "patch_embed.proj.bias": (wide,),
+    }
+    for block in range(3):
+        shapes |= {
+            f"blocks.{block}.{name}": shape
+            for name, shape in {
+                "norm1.weight": (wide,),
+                "norm1.bias": (wide,),
+                "attn.q_bias": (wide,),
+                "attn.v_bias": (wide,),
+                "attn.qkv.weight": (3 * wide, wide),
+                "attn.proj.weight": (wide, wide),
+                "attn.proj.bias": (wide,),
+                "norm2.weight": (wide,),
+                "norm2.bias": (wide,),
+                "mlp.fc1.weight": (2 * wide, wide),
+                "mlp.fc1.bias": (2 * wide,),
+                "mlp.fc2.weight": (wide, 2 * wide),
+                "mlp.fc2.bias": (wide,),
+            }.items()
+        }
+    shapes |= {"norm.weight": (wide,), "norm.bias": (wide,)}
+    return {name: (torch.randn(shape) / 12).half() for name, shape in shapes.items()}
+
+
+def write_minigpt_v2(folder):
+    """MiniGPT-v2 in small, put together as `models convert` does."""
+    write_minigpt_v2_parts(folder)
+    for checkpoint in list(folder.glob("*.pth")):
+        to_safetensors(checkpoint)
+    assemble(folder, SMALL)
+
+
+SMALL = Published(image_size=56, layers=2)

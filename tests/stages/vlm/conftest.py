@@ -1,8 +1,8 @@
-"""Small random LLaVA checkpoints, and photos to look at with them."""
+"""Small random checkpoints, and photos to look at with them."""
 
 import numpy as np
 import pytest
-from myvlm_tag.tests.stages.vlm.checkpoints import write_llava, write_llava_next
+from myvlm_tag.tests.stages.vlm.checkpoints import write_llava, write_llava_next, write_minigpt_v2
 
 
 @pytest.fixture(scope="session")
@@ -16,6 +16,13 @@ def llava_next_folder(tmp_path_factory):
 def llava_folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("llava")
     write_llava(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def minigpt_v2_folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("minigpt-v2")
+    write_minigpt_v2(folder)
     return folder
 
 

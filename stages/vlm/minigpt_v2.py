@@ -1,0 +1,64 @@
+"""MyVLM over MiniGPT-v2: concept vectors stand between the photo and `</Img>`, as long as the photo's [CLS].
+
+How vectors, prompts and answers are put together is `decoder.py`'s; the model is `minigpt_v2_model.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import torch
+from PIL import Image as PillowImage
+
+from ...schemas.errors import ModelMissing
+from ...schemas.paths import to_text
+from ..images import Image
+from .base import Features
+from .decoder import Decoder
+from .minigpt_v2_model import MiniGPTv2ForConditionalGeneration, MiniGPTv2Processor
+from .minigpt_v2_published import in_parts
+from .recipe import Recipe
+from .wording import MINIGPT_V2, Wording
+
+PAPER = Recipe(steps=200, rate=1.0, attention=1.0, start="random")  # MyVLM, appendix B.2, for MiniGPT-v2
+
+
+class MiniGPTv2(Decoder):
+    """MiniGPT-v2 in a folder of the layout that transformers saves."""
+
+    name = "minigpt_v2"
+    title = "MiniGPT-v2"
+    wording: ClassVar[Wording] = MINIGPT_V2
+
+    def __init__(self, folder: Path, fingerprint: str) -> None:
+        """Load the model, onto a GPU if there is one. Raises ModelMissing or ModelDamaged."""
+        if in_parts(folder):
+            where = to_text(folder)
+            raise ModelMissing(
+                f"the MiniGPT-v2 in {where} is in parts",
+                f"put them together with: myvlm-tag models convert {where}",
+            )
+        super().__init__(folder, fingerprint)
+
+    @staticmethod
+    def read(folder: Path, dtype: Any) -> tuple[Any, Any]:
+        """The model and its processor."""
+        model = MiniGPTv2ForConditionalGeneration.from_pretrained(
+            folder, dtype=dtype, local_files_only=True, use_safetensors=True
+        )
+        return model, MiniGPTv2Processor.from_pretrained(folder, local_files_only=True)
+
+    @torch.no_grad()
+    def encode(self, images: Sequence[Image]) -> list[Features]:
+        """Encode photos: joined and projected patch features, and the norm of the vision tower's [CLS]."""
+        if not images:
+            return []
+        pictures = [PillowImage.fromarray(image) for image in images]
+        made = self._processor.image_processor(pictures, return_tensors="pt").to(self.device)
+        found = self._model.get_image_features(made["pixel_values"].to(self._model.dtype))
+        norms = found.last_hidden_state[:, 0].float().norm(dim=-1)
+        return [
+            Features(tokens, float(norm)) for tokens, norm in zip(found.pooler_output, norms, strict=True)
+        ]
