@@ -10,7 +10,7 @@ import sys
 
 import typer
 
-from .commands import concepts, corrections, library, models, query, world
+from .commands import concepts, corrections, evaluate, library, models, query, world
 from .schemas.errors import FAILED, INTERRUPTED, OK, MyvlmTagError
 
 app = typer.Typer(
@@ -29,6 +29,7 @@ for command in (
     query.query,
     query.similar,
     concepts.explain,
+    evaluate.evaluate,
     corrections.confirm,
     corrections.reject,
     corrections.unknown,

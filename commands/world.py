@@ -40,3 +40,10 @@ def demo(
 
     seen = run_demo(out, photos, seed, Progress())
     print_record(seen.record(), as_json, seen.lines)
+
+
+def render_concepts(out: Path, seed: int, concepts: int, photos: int) -> Path:
+    """Render folders of concepts for `evaluate`; no command of its own."""
+    from ..world.measure.concepts import write_concepts
+
+    return write_concepts(out, seed, concepts, photos)

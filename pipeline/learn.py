@@ -31,8 +31,8 @@ from ..stages.vlm.words import says
 from .concepts import Concepts, Kept
 from .given import Given, GivenPhoto, Say, find_faces, read_photos
 from .home import ensure_home
-from .models import fingerprint_of, load_models
-from .recognise import make_object_head, make_person_head, person_threshold
+from .models import Models, fingerprint_of, load_models
+from .recognise import Recognised, make_object_head, make_person_head, person_threshold
 from .report import draw_report
 from .subject import Face, Subject, find_subject
 from .written import CAPTIONS, read_captions
@@ -60,6 +60,16 @@ def _silent(line: str) -> None:
     """Tell nobody."""
 
 
+@dataclass(frozen=True)
+class Looked:
+    """What the photos given show, and how it is recognised; no vision-language model has seen them yet."""
+
+    subject: Subject
+    recognised: Recognised
+    used: list[int]  # the photos that an embedding is learnt from
+    pupils: list[Pupil]  # the same with what is written about them
+
+
 def learn(settings: Settings, request: Request, say: Say = _silent) -> Concept:
     """Learn a concept and keep it; one of that name that is there already gets a new version.
 
@@ -76,20 +86,13 @@ def learn(settings: Settings, request: Request, say: Say = _silent) -> Concept:
         raise UsageProblem(f"another concept is called {request.identifier!r} already", "choose another word")
     given = read_photos(models, request.folder, MOST_PHOTOS, say)
     written = read_captions([photo.path for photo in given.photos], request.captions)
-    faces = [] if kind == "object" else find_faces(models, given)
-    threshold = person_threshold(models, settings)
-    subject = find_subject(faces, len(given.photos), threshold, kind)
-    say(subject.why)
-    if subject.kind == "person":
-        recognised = make_person_head(models, threshold, subject, faces)
-    else:
-        recognised = make_object_head(models, settings, given, request.negatives, say)
-    used, pupils = _pupils(given, faces, subject, written)
+    looked = look(settings, models, name, given, written, kind, request.negatives, say)
+    subject, recognised, used = looked.subject, looked.recognised, looked.used
     say(f"learning to speak of it from {len(used)} photo{'s' if len(used) > 1 else ''}")
     spoken: dict[str, _Spoken] = {}
     for vlm in vlms:
         adapter = families.load(vlm, settings.home, prints[vlm.key])
-        spoken[vlm.key] = _speak(adapter, pupils, name, subject, request, taken)
+        spoken[vlm.key] = _speak(adapter, looked.pupils, name, subject, request, taken)
         request = replace(request, identifier=spoken[vlm.key].identifier)  # one word for all models
         del adapter  # before the next is loaded
     first = spoken[vlms[0].key]
@@ -131,6 +134,28 @@ def retrain(settings: Settings, name: str, say: Say = _silent, vlm: str = "") ->
         ),
         say,
     )
+
+
+def look(
+    settings: Settings,
+    models: Models,
+    name: str,
+    given: Given,
+    written: Mapping[Path, tuple[str, ...]],
+    kind: Kind | None,
+    negatives: Path | None,
+    say: Say,
+) -> Looked:
+    """Decide whom or what photos show, and make the head. Raises PhotosUnusable, UsageProblem."""
+    faces = [] if kind == "object" else find_faces(models, given)
+    threshold = person_threshold(models, settings)
+    subject = find_subject(faces, len(given.photos), threshold, kind)
+    say(subject.why)
+    if subject.kind == "person":
+        recognised = make_person_head(models, threshold, subject, faces)
+    else:
+        recognised = make_object_head(models, settings, name, given, negatives, say)
+    return Looked(subject, recognised, *_pupils(given, faces, subject, written))
 
 
 def _pupils(

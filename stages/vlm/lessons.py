@@ -56,6 +56,7 @@ class Plan:
 
     variants: int = 6  # of each photo, the mirrored among them; the last two are held out
     questions: bool = True
+    augmented: bool = True  # without it, steps see the photos as they are, and one wording of each caption
     seed: int = 0
 
 
@@ -106,17 +107,17 @@ def write_lessons(
     description = _describe(alone, person, class_word, identifier)
     lessons = Lessons(identifier, class_word, description, [plain.captions for plain, _ in views])
     for pair in views:
-        _add(lessons, pair, adapter.wording)
+        _add(lessons, pair, adapter.wording, plan.augmented)
     return lessons
 
 
-def _add(lessons: Lessons, pair: tuple[_View, _View], wording: Wording) -> None:
+def _add(lessons: Lessons, pair: tuple[_View, _View], wording: Wording, augmented: bool) -> None:
     """Put the lessons of one photo into groups of its captions and its answers, and some aside."""
     for kind in (_captions, _answers):
         group = [
-            lesson
-            for view in pair
-            for one in view.features
+            lesson if augmented else replace(lesson, targets=lesson.targets[:1])
+            for view in (pair if augmented else pair[:1])
+            for one in (view.features if augmented else view.features[:1])
             for lesson in kind(view, one, lessons.identifier, wording)
         ]
         lessons.groups += [group] if group else []

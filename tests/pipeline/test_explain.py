@@ -23,10 +23,10 @@ from .conftest import write_photos
 
 
 @pytest.fixture(scope="module")
-def pack(light_pack, tmp_path_factory):
+def pack(tiny_pack, tmp_path_factory):
     folder = tmp_path_factory.mktemp("explained")
     for name in ("faces", "clip"):
-        shutil.copytree(light_pack / name, folder / name)
+        shutil.copytree(tiny_pack / name, folder / name)
     (folder / "llava").mkdir()
     write_llava(folder / "llava")
     return folder
@@ -60,7 +60,7 @@ def keep(settings, photos):
 
 def test_a_face_is_shown_beside_the_one_it_is_most_like(settings, photos, keep, tmp_path):
     models = load_models(settings)
-    (face,) = find_faces(models, read_files(models, [photos[1]], 1, print))
+    face = find_faces(models, read_files(models, [photos[1]], 1, print))[0]
     keep("Mom", PersonHead(face.embedding[None], 0.5), face.box)
     found = explain(settings, photos[1], "mom", "", print)
     assert found.evidence.hit and found.evidence.score == pytest.approx(1, abs=1e-3)
