@@ -155,9 +155,9 @@ def _face_evidence(
     shown = [used for used in kept.concept.photos if used.box is not None]
     nearest = shown[best] if best < len(shown) else None
     score = float(similarity[best])
-    box = tuple(float(value) * given.scale for value in faces[face].box)
+    x0, y0, x1, y1 = (float(value) * given.scale for value in faces[face].box)
     image = nearest and _crop(models, folder / PHOTOS / nearest.file, nearest, say)
-    return Evidence(score >= least, score, least, box, nearest, score, image, len(faces))  # type: ignore[arg-type]
+    return Evidence(score >= least, score, least, (x0, y0, x1, y1), nearest, score, image, len(faces))
 
 
 def _crop(models: Models, path: Path, used: TrainingPhoto, say: Say) -> Image | None:

@@ -42,8 +42,8 @@ def draw(found: Explained) -> Image.Image:
         sheet.paste(panel, (at, top + 4))
     _evidence(sheet, pen, found, left[-1], top)
     for number, line in enumerate(about):
-        at = (_GAP, top + max(height, _HEIGHT) + _GAP // 2 + 4 + _LINE * number)
-        pen.text(at, line, _INK, ImageFont.load_default(15))
+        below = top + max(height, _HEIGHT) + _GAP // 2 + 4 + _LINE * number
+        pen.text((_GAP, below), line, _INK, ImageFont.load_default(15))
     return sheet
 
 

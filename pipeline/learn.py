@@ -154,7 +154,7 @@ def look(
     if subject.kind == "person":
         recognised = make_person_head(models, threshold, subject, faces)
     else:
-        recognised = make_object_head(models, settings, name, given, negatives, say)
+        recognised = make_object_head(models, settings, given, negatives, say, name)
     return Looked(subject, recognised, *_pupils(given, faces, subject, written))
 
 

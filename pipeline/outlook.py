@@ -74,7 +74,8 @@ def _heads(catalog: Catalog, settings: Settings, concept: str) -> dict[str, Any]
 def _tell(
     catalog: Catalog, tellings: Sequence[tell.Telling], roots: Sequence[str], concept: str
 ) -> dict[str, Any]:
-    photos, why = 0, {}
+    photos = 0
+    why: dict[str, int] = {}
     for telling in tellings if catalog.exists else ():
         counted = _counted(tell.missing(catalog, telling, roots, concept)["why"])
         by = f" by {telling.tell.model.key}" if len(tellings) > 1 else ""

@@ -36,6 +36,7 @@ from .models import Models, load_models
 from .progress import Progress, Step
 from .stream import Stream
 from .summary import Summary
+from .tell import Telling
 from .views import connect, write_database
 from .writer import Writer
 
@@ -182,7 +183,7 @@ class _Run:
             if todo.num_rows:
                 self._tell(telling, todo)
 
-    def _tell(self, telling: tell.Telling, todo: pa.Table) -> None:
+    def _tell(self, telling: Telling, todo: pa.Table) -> None:
         vlm = telling.tell.model.key
 
         def to_tables(batch: pa.Table) -> dict[str, pa.Table]:

@@ -66,9 +66,9 @@ def make_ready(
     ]
     looked = []
     for subject, draw in drawn:
-        given = read_files(models, [shot.path for shot in draw.training], sizes.training, say)
+        taught = read_files(models, [shot.path for shot in draw.training], sizes.training, say)
         written = {shot.path: shot.captions for shot in draw.training if shot.captions}
-        looked.append(look(settings, models, subject.name, given, written, None, None, _quiet))
+        looked.append(look(settings, models, subject.name, taught, written, None, None, _quiet))
     given = [
         read_files(models, [shot.path for shot in draw.validation], sizes.validation, say)
         for _, draw in drawn
@@ -84,7 +84,7 @@ def make_ready(
         shots = [paths[photo.path] for photo in given[number].photos]
         head = heads[number]
         if isinstance(head, LinearHead):
-            fires = linear.probabilities(clips[number], [head])[:, 0] >= head.threshold  # type: ignore[arg-type]
+            fires = linear.probabilities(clips[number], [head])[:, 0] >= head.threshold
         else:
             fires = np.array([people.index(number) in found for found in owners[number]])
         ready.append(Ready(subject, draw, looked[number], shots, given[number].photos, fires, clips[number]))

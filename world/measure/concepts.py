@@ -80,14 +80,14 @@ def _write(out: Path, cast: Cast, name: str, photos: int, seed: int) -> None:
             "teaches": teaches and alone,
             "box": [float(row[corner]) for corner in ("x0", "y0", "x1", "y1")],
             "answers": {topic: sorted(right_answers(topic, row, photo)) for topic in questions},
-            "others": sorted(
-                cast.names[one.key]
-                for one in (*shot.people, *shot.items)
-                if one.key in cast.names and cast.names[one.key] != name
-            ),
+            "others": sorted({cast.names[key] for key in _keys(shot) if key in cast.names} - {name}),
         }
     (out / name / CAPTIONS).write_text(json.dumps(captions, indent=1), "utf-8")
     (out / name / FACTS).write_text(json.dumps(facts, indent=1), "utf-8")
+
+
+def _keys(shot: Shot) -> list[str]:
+    return [person.key for person in shot.people] + [item.key for item in shot.items]
 
 
 def _company(cast: Cast, name: str, seed: int) -> Iterator[Shot]:
