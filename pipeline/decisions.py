@@ -1,7 +1,8 @@
 """What the person says of photos and faces: this is Anna, this isn't, this face is nobody who matters.
 
 Decisions are kept for good and override the heads (`detections.hit`); nothing here is ever computed. A photo
-whose concepts changed this way is told anew by the next run.
+whose concepts changed this way is told anew by the next run. They teach, too: `heads.py` turns down faces
+like a rejected one, `negatives.py` tells an object from rejected photos when it is learnt again.
 """
 
 from __future__ import annotations
@@ -22,6 +23,18 @@ from .views import connect
 
 CONFIRM, REJECT, IGNORE = "confirm", "reject", "ignore"
 
+#: The face that a person's head took in a photo, else the only one in it.
+_MEANT = """
+WITH taken AS (
+    SELECT photo_id, face FROM detections
+    WHERE concept = $concept AND face IS NOT NULL AND list_contains($photos, photo_id)
+),
+alone AS (SELECT photo_id, min(face) AS face FROM faces GROUP BY photo_id HAVING count(*) = 1)
+SELECT photo_id, face, made_by FROM faces
+SEMI JOIN (FROM taken UNION ALL FROM alone ANTI JOIN taken USING (photo_id)) USING (photo_id, face)
+WHERE list_contains($photos, photo_id)
+"""
+
 
 def decide(settings: Settings, name: str, photos: Sequence[str], verdict: str) -> int:
     """Keep what the person says of a concept in these photos; returns how many photos that is.
@@ -29,11 +42,16 @@ def decide(settings: Settings, name: str, photos: Sequence[str], verdict: str) -
     Raises ConceptMissing, UsageProblem for a photo that isn't known, DiskFull.
     """
     concept = Concepts(settings.home).find(name)
+    catalog = Catalog(settings.catalog)
     known = list(dict.fromkeys(identity(settings, photo) for photo in photos))
-    _keep(
-        Catalog(settings.catalog),
-        ({"photo_id": p, "concept": concept.name, "verdict": verdict} for p in known),
-    )
+    meant: dict[str, tuple[int, str]] = {}
+    if concept.kind == "person":
+        with connect(catalog) as connection:
+            rows = connection.execute(_MEANT, {"concept": concept.name, "photos": known}).fetchall()
+        meant = {photo: (face, made_by) for photo, face, made_by in rows}
+    said = {"concept": concept.name, "verdict": verdict}
+    about = (dict(zip(("face", "made_by"), meant.get(photo, (None, None)), strict=True)) for photo in known)
+    _keep(catalog, ({"photo_id": photo, **said, **face} for photo, face in zip(known, about, strict=True)))
     return len(known)
 
 

@@ -2,13 +2,13 @@
 
 A photo gets one row per concept, hit or not, with its score and the threshold used: a changed threshold needs
 no model. What is to be done is an anti-join, as everywhere; a new concept costs a matrix product over the
-library.
+library. What the person says of faces counts from the next run on: photos it may matter for are scored again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import duckdb
@@ -31,13 +31,25 @@ from .writer import Writer
 _BLOCK = 20_000  # photos whose rows are made at once
 
 _LACKING = """
+WITH said AS (
+    SELECT concept, max(decision_id) AS latest FROM decisions WHERE face IS NOT NULL GROUP BY concept
+),
+done AS (  -- what the person said of faces since then may make another matter of a face that is near enough
+    SELECT photo_id, made_by
+    FROM all_detections AS scored
+    LEFT JOIN said ON said.concept = scored.concept AND (hit OR score >= threshold)
+    WHERE list_contains($wanted, made_by) AND run_id > coalesce(latest, '')
+)
 SELECT photo_id FROM chosen SEMI JOIN files USING (photo_id)
 ANTI JOIN (
-    SELECT photo_id FROM all_detections WHERE list_contains($wanted, made_by)
-    GROUP BY photo_id HAVING count(DISTINCT made_by) = len($wanted)
+    SELECT photo_id FROM done GROUP BY photo_id HAVING count(DISTINCT made_by) = len($wanted)
 ) USING (photo_id)
 WHERE stage = $stage AND made_by = $features
 ORDER BY photo_id
+"""
+_REJECTED = """
+SELECT concept, embedding FROM decisions JOIN faces USING (photo_id, face, made_by)
+WHERE verdict = 'reject' AND made_by = $features AND embedding IS NOT NULL
 """
 _FACES = """
 SELECT photo_id, face, embedding FROM faces SEMI JOIN todo USING (photo_id)
@@ -108,6 +120,8 @@ def _score(
         return []
     writer = Writer(catalog, settings)
     tables = []
+    if group.stage == "faces":
+        group = _with_rejected(catalog, group)
     with progress.step("heads", todo.num_rows) as step:
         for start in range(0, todo.num_rows, _BLOCK):
             block = todo.slice(start, _BLOCK)
@@ -119,6 +133,20 @@ def _score(
             step.advance(block.num_rows)
     writer.commit()
     return tables
+
+
+def _with_rejected(catalog: Catalog, group: Group) -> Group:
+    """Let each person's head know the faces that were said not to be theirs."""
+    with connect(catalog) as connection:
+        rows = connection.sql(_REJECTED, params={"features": group.features}).fetchall()
+    kept = []
+    for one in group.kept:
+        own = [embedding for concept, embedding in rows if concept == one.concept.name]
+        if own and isinstance(one.head, PersonHead):
+            others = unpack(own, FACE_DIM).astype(np.float32)
+            one = replace(one, head=replace(one.head, others=others))
+        kept.append(one)
+    return replace(group, kept=kept)
 
 
 def made_by(kept: Kept) -> str:
@@ -133,8 +161,10 @@ def _people(
     faces = connection.sql(_FACES, params={"features": features}).to_arrow_table()
     photos = pc.index_in(faces["photo_id"], todo["photo_id"]).to_numpy().astype(np.int64)
     heads = [one.head for one in kept if isinstance(one.head, PersonHead)]
-    distance = person.distances(unpack(faces["embedding"].to_pylist(), FACE_DIM), heads)
-    owner = person.assign(photos, distance, [head.threshold for head in heads])
+    embeddings = unpack(faces["embedding"].to_pylist(), FACE_DIM)
+    distance = person.distances(embeddings, heads)
+    possible = np.where(person.nearer_to_others(embeddings, heads, distance), np.inf, distance)
+    owner = person.assign(photos, possible, [head.threshold for head in heads])
     nearest = np.full((todo.num_rows, len(heads)), np.nan, np.float32)
     face = np.full((todo.num_rows, len(heads)), -1, np.int16)
     shown, first = np.unique(photos, return_index=True)

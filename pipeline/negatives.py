@@ -1,7 +1,7 @@
 """What an object is told apart from: CLIP features of photos that look most like it and are not it.
 
 They come from a folder the person names, else from their own library and a bank of features that lies beside
-the CLIP model (`negatives.safetensors`). No image is read here.
+the CLIP model (`negatives.safetensors`); before all from photos the person rejected. No image is read here.
 """
 
 from __future__ import annotations
@@ -22,9 +22,15 @@ from .views import connect
 WANTED = 150  # MyVLM, appendix B.2
 BANK = "negatives.safetensors"
 
+_REJECTED_SHARE = 1 / 8  # of the negatives at least, else one look-alike is hardly ever drawn
 _LIKE_ONE_PHOTO = 0.9  # with one positive, photos as alike as this may well show the same thing
 
 Floats = NDArray[np.float32]
+
+_SAID = """
+SELECT photo_id, verdict, embedding FROM decisions JOIN clip USING (photo_id)
+WHERE lower(concept) = lower(?) AND clip.made_by = ? AND NOT list_contains(?, photo_id) ORDER BY photo_id
+"""
 
 
 @dataclass(frozen=True)
@@ -33,6 +39,34 @@ class Negatives:
 
     features: Floats
     origin: str
+
+
+@dataclass(frozen=True)
+class Said:
+    """What the person said of photos of the library: features (n, dimensions), unit rows, and their ids."""
+
+    confirmed: Floats
+    rejected: Floats
+    photos: Collection[str]
+
+
+def said_of(catalog: Catalog, made_by: str, name: str, own: Collection[str], dimensions: int) -> Said:
+    """Return the photos in which the concept of that name was confirmed or rejected, but for its `own`."""
+    rows: list[tuple[str, str, bytes]] = []
+    if catalog.exists:
+        with connect(catalog) as connection:
+            rows = connection.execute(_SAID, [name, made_by, list(own)]).fetchall()
+    confirmed, rejected = (
+        _unit(unpack((packed for _, said, packed in rows if said == verdict), dimensions))
+        for verdict in ("confirm", "reject")
+    )
+    return Said(confirmed, rejected, [photo for photo, _, _ in rows])
+
+
+def weighed(rejected: Floats, beside: int) -> Floats:
+    """Repeat what the person rejected, so that a few count for enough `beside` that many negatives."""
+    least = beside * _REJECTED_SHARE / (1 - _REJECTED_SHARE)
+    return np.tile(rejected, (max(1, round(least / max(1, len(rejected)))), 1))
 
 
 def from_folder(features: Floats, positives: Floats, folder: str) -> Negatives:

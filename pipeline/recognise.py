@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,12 +15,13 @@ from ..schemas.settings import Settings
 from ..stages.clip import Clip
 from ..stages.faces import Faces
 from ..stages.heads import linear, person
+from ..stages.heads.linear import LinearHead
 from ..stages.packs import CLIP, FACES, locate
 from .catalog import Catalog
 from .concepts import Head
 from .given import Given, Say, clip_features, read_photos, stage_of
 from .models import Models
-from .negatives import WANTED, Negatives, from_folder, from_library
+from .negatives import WANTED, Negatives, from_folder, from_library, said_of, weighed
 from .subject import Face, Subject
 
 Floats = NDArray[np.float32]
@@ -59,27 +60,33 @@ def make_person_head(models: Models, threshold: float, subject: Subject, faces: 
 
 
 def make_object_head(
-    models: Models, settings: Settings, given: Given, negatives: Path | None, say: Say
+    models: Models, settings: Settings, given: Given, negatives: Path | None, say: Say, name: str = ""
 ) -> Recognised:
-    """Train a linear head on the photos and on what looks like them.
+    """Train a linear head on the photos, on what looks like them, and on what was said of the concept `name`.
 
     Left out one by one, each photo should be found by a head made from the others, and each negative turned
     down by a head that didn't see it. Raises PhotosUnusable without anything to tell the object from.
     """
     started = time.monotonic()
     positives = clip_features(models, given)
-    others = _negatives(models, settings, given, positives, negatives, say)
+    catalog, made_by = Catalog(settings.catalog), stage_of(models, Clip).made_by
+    own = [photo.photo_id for photo in given.photos]
+    said = said_of(catalog, made_by, name, own, positives.shape[1])
+    others = _negatives(models, settings, positives, negatives, [*own, *said.photos], say)
     say(f"told apart from {others.origin}")
+    if said.photos:
+        say(f"and by what you said: {len(said.confirmed)} confirmed, {len(said.rejected)} rejected")
     clip = models.pack.of_kind(CLIP)[0]
     threshold = float(clip.settings.get("probability", 0.5))
-    head, losses = linear.fit(positives, others.features, threshold)
-    check = _left_out(positives, others.features, threshold)
+    told = (said.confirmed, weighed(said.rejected, len(others.features)))
+    head, losses = _fit(positives, others.features, told, threshold)
+    check = _left_out(positives, others.features, told, threshold)
     tail = losses[-max(1, len(losses) // 10) :]
     info = HeadInfo(
-        stage_of(models, Clip).made_by,
+        made_by,
         threshold,
-        len(positives),
-        len(others.features),
+        len(positives) + len(said.confirmed),
+        len(others.features) + len(said.rejected),
         round(float(np.mean(tail)), 4),
         round(time.monotonic() - started, 3),
     )
@@ -87,26 +94,40 @@ def make_object_head(
 
 
 def _negatives(
-    models: Models, settings: Settings, given: Given, positives: Floats, folder: Path | None, say: Say
+    models: Models,
+    settings: Settings,
+    positives: Floats,
+    folder: Path | None,
+    own: Collection[str],
+    say: Say,
 ) -> Negatives:
     if folder is not None:
         features = clip_features(models, read_photos(models, folder, 10 * WANTED, say))
         return from_folder(features, positives, str(folder))
-    own = [photo.photo_id for photo in given.photos]
     clip = locate(models.pack.of_kind(CLIP)[0], settings.home)
     made_by = stage_of(models, Clip).made_by
     return from_library(Catalog(settings.catalog), made_by, clip, positives, own)
 
 
-def _left_out(positives: Floats, negatives: Floats, threshold: float) -> Check:
-    """Leave out each photo in turn, and with it every n-th negative."""
+def _fit(
+    positives: Floats, negatives: Floats, told: tuple[Floats, Floats], threshold: float
+) -> tuple[LinearHead, list[float]]:
+    """Train on what was given or found, and on what the person `told`: confirmed, rejected."""
+    confirmed, rejected = told
+    return linear.fit(
+        np.concatenate([positives, confirmed]), np.concatenate([rejected, negatives]), threshold
+    )
+
+
+def _left_out(positives: Floats, negatives: Floats, told: tuple[Floats, Floats], threshold: float) -> Check:
+    """Leave out each photo in turn, and with it every n-th negative; what the person told stays."""
     count = len(positives)
     if count < 2 or len(negatives) < count:
         return Check(0, 0, 0, 0)
     found = rejected = 0
     for row in range(count):
         held = np.arange(len(negatives)) % count == row
-        head, _ = linear.fit(np.delete(positives, row, 0), negatives[~held], threshold)
+        head, _ = _fit(np.delete(positives, row, 0), negatives[~held], told, threshold)
         found += int(linear.probabilities(positives[row : row + 1], [head])[0, 0] >= threshold)
         rejected += int((linear.probabilities(negatives[held], [head]) < threshold).sum())
     return Check(count, found, len(negatives), rejected)

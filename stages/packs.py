@@ -95,7 +95,7 @@ POCKET = Pack(
     "pocket",
     "a few megabytes, made for the sample world and blind to everything else",
     (
-        _faces("faces", _OWN, 0, sizes=[640], threshold=0.5, distance=0.675),
+        _faces("faces", _OWN, 0, sizes=[128, 640], threshold=0.5, distance=0.675),
         _clip("clip", _OWN, 0, probability=0.5),
         _vlm("llava", _OWN, 0),
         _vlm("blip2", _OWN, 0),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +23,15 @@ _BLOCK = 16_384  # faces per matrix product: the similarities of a block stay in
 
 @dataclass(frozen=True)
 class PersonHead:
-    """One person: `embeddings` (n, dimensions), float32, unit rows; distances up to `threshold` are hits."""
+    """One person: `embeddings` (n, dimensions), float32, unit rows; distances up to `threshold` are hits.
+
+    `others` (m, dimensions), like them, are faces that were said not to be this person's: what is nearer to
+    one of those is no hit, at whatever distance.
+    """
 
     embeddings: NDArray[np.float32]
     threshold: float
+    others: NDArray[np.float32] = field(default_factory=lambda: np.empty((0, 0), np.float32))
 
 
 def threshold_of(folder: Path, settings: Mapping[str, Any]) -> float:
@@ -53,11 +58,27 @@ def distances(faces: Floats, heads: Sequence[PersonHead]) -> NDArray[np.float32]
 
     `faces` (n, dimensions) are unit rows, float16 or float32.
     """
-    result = np.empty((len(faces), len(heads)), np.float32)
-    if not heads:
+    return _nearest(faces, [head.embeddings for head in heads])
+
+
+def nearer_to_others(
+    faces: Floats, heads: Sequence[PersonHead], distance: NDArray[np.float32]
+) -> NDArray[np.bool_]:
+    """Which faces are nearer to one of a head's `others` than `distance`, to its person: (faces, people)."""
+    nearer = np.zeros(distance.shape, bool)
+    told = [number for number, head in enumerate(heads) if len(head.others)]
+    if told:
+        nearer[:, told] = _nearest(faces, [heads[number].others for number in told]) < distance[:, told]
+    return nearer
+
+
+def _nearest(faces: Floats, groups: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+    """Cosine distance of each face to the nearest embedding of each group: (faces, groups)."""
+    result = np.empty((len(faces), len(groups)), np.float32)
+    if not groups:
         return result
-    kept = np.concatenate([head.embeddings for head in heads]).T
-    starts = np.cumsum([0, *(len(head.embeddings) for head in heads[:-1])])
+    kept = np.concatenate(groups).T
+    starts = np.cumsum([0, *(len(group) for group in groups[:-1])])
     for start in range(0, len(faces), _BLOCK):
         similarity = faces[start : start + _BLOCK].astype(np.float32) @ kept
         np.maximum.reduceat(similarity, starts, axis=1, out=result[start : start + _BLOCK])

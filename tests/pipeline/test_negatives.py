@@ -4,9 +4,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from myvlm_tag.pipeline.catalog import Catalog
-from myvlm_tag.pipeline.negatives import BANK, WANTED, from_folder, from_library
+from myvlm_tag.pipeline.negatives import BANK, WANTED, from_folder, from_library, said_of, weighed
 from myvlm_tag.schemas.errors import PhotosUnusable
-from myvlm_tag.schemas.tables import CLIP, FEATURES, FILES
+from myvlm_tag.schemas.tables import CLIP, DECISIONS, FEATURES, FILES
 from safetensors.numpy import save_file
 
 MADE_BY = "clip 0123"
@@ -99,3 +99,24 @@ def test_a_folder_of_the_persons_own_is_taken_as_it_is(scene):
     assert len(found.features) == 7 and found.origin == "7 photos of mugs"
     with pytest.raises(PhotosUnusable, match="no photo in mugs can be read"):
         from_folder(scene["like"][:0], scene["positives"], "mugs")
+
+
+def test_rejected_photos_count_for_an_eighth_at_least_and_the_concepts_own_for_nothing(tmp_path, scene):
+    catalog = _library(tmp_path / "catalog", like=scene["like"][:4])
+    said = [("like-0", "reject"), ("like-1", "confirm"), ("like-2", "reject"), ("like-2", "confirm")]
+    catalog.decide(
+        pa.Table.from_pylist(
+            [
+                {"decision_id": str(number), "photo_id": photo, "concept": "Mug", "verdict": verdict}
+                for number, (photo, verdict) in enumerate(said)
+            ],
+            DECISIONS,
+        )
+    )
+    found = said_of(catalog, MADE_BY, "mug", ["like-1"], WIDTH)
+    assert np.allclose(found.rejected, scene["like"][:1], atol=1e-2)
+    assert np.allclose(found.confirmed, scene["like"][2:3], atol=1e-2)
+    assert weighed(found.rejected, 140).shape == (20, WIDTH)
+    assert len(said_of(catalog, MADE_BY, "cup", [], WIDTH).photos) == 0
+    assert weighed(found.rejected[:0], 140).shape == (0, WIDTH)
+    assert len(weighed(scene["like"], 140)) == 200
