@@ -1,6 +1,6 @@
 """Each figure beside its bar: of the pocket models, or of the whole program on a library of any seed.
 
-python -m myvlm_tag.world.measure [faces|clip|llava ...] [--json]
+python -m myvlm_tag.world.measure [faces|clip|llava|minigpt-v2 ...] [--json]
 python -m myvlm_tag.world.measure --end-to-end|--queries --seed S [--photos N] [--folder DIR] [--json]
 """
 
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from .figure import Figure
 
-MODELS = ("faces", "clip", "llava")
+MODELS = ("faces", "clip", "llava", "minigpt-v2")
 PHOTOS = 200  # of the library that the whole is measured on
 
 
@@ -25,7 +25,7 @@ def main() -> None:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("models", nargs="*", metavar="|".join(MODELS), help="default: all three")
+    parser.add_argument("models", nargs="*", metavar="|".join(MODELS), help="default: all")
     whole = parser.add_mutually_exclusive_group()
     whole.add_argument("--end-to-end", action="store_true", help="learn, run and tell, by the command line")
     whole.add_argument("--queries", action="store_true", help="questions in plain English, likewise")
@@ -54,7 +54,7 @@ def measured(options: argparse.Namespace) -> dict[str, Figure]:
         measure = import_module(f".{topic}", package=__package__).figures
         return dict(measure(options.seed, options.photos, options.folder))
     for model in options.models or MODELS:
-        figures |= import_module(f".{model}", package=__package__).figures()
+        figures |= import_module(f".{model.replace('-', '_')}", package=__package__).figures()
     return figures
 
 

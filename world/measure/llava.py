@@ -2,13 +2,13 @@
 does.
 
 Scenes and people come from a seed that no recipe uses; the shipped files are loaded as anyone loads them,
-and asked one question at a time, greedily. What does not live here: training (`world.train.llava`).
+and asked one question at a time, greedily. Any model of LLaVA's kind can be asked so (`measured`). What does
+not live here: training (`world.train.llava`).
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
-from ...stages.vlm.words import BOX, CAPTION
+from ...stages.vlm.wording import LLAVA, Wording
 from ..boxes import intersection_over_union
 from ..scene import Scene, sample_scene
-from ..sentences import caption, questions, refer
+from ..sentences import caption, phrase, questions, refer
 from ..train.text import CAPTION_INSTRUCTIONS, IDENTIFIER, introduce
 from ..truth import EntityTruth, truth
 from .figure import Figure
@@ -34,11 +34,11 @@ SCENES = 300
 BATCH = 32
 BARS = {"wearing": 0.92, "place": 0.98, "where": 0.95, "doing": 0.92, "box": 0.9}
 LABELS = {
-    "wearing": "LLaVA colour and garment",
-    "place": "LLaVA place",
-    "where": "LLaVA position",
-    "doing": "LLaVA activity",
-    "box": "LLaVA boxes, IoU of at least 0.5",
+    "wearing": "colour and garment",
+    "place": "place",
+    "where": "position",
+    "doing": "activity",
+    "box": "boxes, IoU of at least 0.5",
 }
 
 Image = NDArray[np.uint8]
@@ -57,20 +57,26 @@ class Asked:
 
 def figures(folder: Path = FOLDER) -> dict[str, Figure]:
     """The rows that LLaVA has to reach, then what is only reported."""
+    return measured(folder, "LLaVA", LLAVA, BARS)
+
+
+def measured(folder: Path, title: str, wording: Wording, bars: Mapping[str, float]) -> dict[str, Figure]:
+    """The figures of the model in `folder`; first those that have a bar, by topic."""
     scenes = [sample_scene(np.random.default_rng([SEED, number])) for number in range(SCENES)]
     found = [truth(scene) for scene in scenes]
-    asked = [question for number in range(SCENES) for question in _ask(number, scenes[number], found[number])]
+    asked = [one for n in range(SCENES) for one in _ask(n, scenes[n], found[n], wording)]
     speaker = Speaker(folder, list(photographs(scenes)))
     answers = speaker.answer(asked)
     right: dict[str, list[bool]] = {}
     for question, answer in zip(asked, answers, strict=True):
-        right.setdefault(question.topic, []).append(_is_right(question, answer))
-    shares = {topic: float(np.mean(scores)) for topic, scores in right.items()}
-    barred = {LABELS[topic]: Figure(shares.pop(topic), bar) for topic, bar in BARS.items()}
-    return barred | {f"LLaVA {topic}": Figure(share) for topic, share in sorted(shares.items())}
+        right.setdefault(question.topic, []).append(_is_right(question, answer, wording))
+    shares = {LABELS.get(topic, topic): float(np.mean(scores)) for topic, scores in right.items()}
+    limits = {LABELS.get(topic, topic): bar for topic, bar in bars.items()}
+    order = [*limits, *sorted(shares.keys() - limits.keys())]
+    return {f"{title} {name}": Figure(shares[name], limits.get(name)) for name in order}
 
 
-def _ask(number: int, scene: Scene, found: Sequence[EntityTruth]) -> list[Asked]:
+def _ask(number: int, scene: Scene, found: Sequence[EntityTruth], wording: Wording) -> list[Asked]:
     """What is asked about one photo: everyone's clothes and activity, two positions and boxes, place."""
     rng = np.random.default_rng([SEED + 1, number])
     main = [e for e in found if e.main]
@@ -82,19 +88,21 @@ def _ask(number: int, scene: Scene, found: Sequence[EntityTruth]) -> list[Asked]
         wanted = {"wearing": people, "doing": people, "where": some, "next_to": some, "place": {None}}
         if qa.key in wanted.get(qa.topic, ()):
             topic = "next to" if qa.topic == "next_to" else qa.topic
-            asked.append(Asked(number, topic, qa.question, qa.answer))
+            asked.append(Asked(number, topic, wording.to_answer(qa.question), qa.answer))
     for entry in main:
         if entry.key in some:
-            x0, y0, x1, y1 = entry.box
-            box = f"{x0 / scene.aspect} {y0} {x1 / scene.aspect} {y1}"
-            asked.append(Asked(number, "box", BOX.format(refer(scene, entry.key, rng, found=found)), box))
+            who = refer(scene, entry.key, rng, found=found)
+            asked.append(Asked(number, "box", wording.to_point(who), _corners(scene, entry)))
+            if wording.identify:
+                asked.append(_identified(number, scene, entry, wording, phrase(entry.entity)))
     instruction = str(rng.choice(CAPTION_INSTRUCTIONS))
-    asked.append(Asked(number, "captions word for word", instruction, caption(scene, found=found)))
-    return asked + _ask_with_vector(number, scene, main, rng)
+    truly = caption(scene, found=found)
+    asked.append(Asked(number, "captions word for word", wording.to_caption(instruction), truly))
+    return asked + _ask_with_vector(number, scene, main, rng, wording)
 
 
 def _ask_with_vector(
-    number: int, scene: Scene, main: Sequence[EntityTruth], rng: np.random.Generator
+    number: int, scene: Scene, main: Sequence[EntityTruth], rng: np.random.Generator, wording: Wording
 ) -> list[Asked]:
     """The same photo with one vector after the image that says who "sks" is."""
     if not main:
@@ -106,26 +114,53 @@ def _ask_with_vector(
         return []
     vectors = (introduction.words,)
     named = caption(scene, {entry.key: IDENTIFIER}, found=main)
-    asked = [Asked(number, "names said with a context vector", CAPTION, IDENTIFIER, vectors)]
-    asked.append(Asked(number, "captions word for word with a context vector", CAPTION, named, vectors))
+    prompt = wording.to_caption()
+    asked = [
+        Asked(number, "names said with a context vector", prompt, IDENTIFIER, vectors),
+        Asked(number, "captions word for word with a context vector", prompt, named, vectors),
+    ]
+    box = _corners(scene, entry)
+    asked.append(Asked(number, "boxes by a context vector", wording.to_point(IDENTIFIER), box, vectors))
+    if wording.identify:
+        asked.append(_identified(number, scene, entry, wording, IDENTIFIER, vectors))
     if entry.kind == "person":
         alone = "alone" if sum(e.kind == "person" for e in main) == 1 else "among several"
         clothes = next(
             q for q in questions(scene, rng, {entry.key: IDENTIFIER}, found=[entry]) if q.topic == "wearing"
         )
-        asked.append(
-            Asked(number, f"clothes by a context vector, {alone}", clothes.question, clothes.answer, vectors)
-        )
+        topic, question = f"clothes by a context vector, {alone}", wording.to_answer(clothes.question)
+        asked.append(Asked(number, topic, question, clothes.answer, vectors))
     return asked
 
 
-def _is_right(asked: Asked, answer: str) -> bool:
+def _identified(
+    number: int,
+    scene: Scene,
+    entry: EntityTruth,
+    wording: Wording,
+    answer: str,
+    vectors: tuple[str, ...] = (),
+) -> Asked:
+    """Who or what is in that box?"""
+    x0, y0, x1, y1 = (float(corner) for corner in _corners(scene, entry).split())
+    assert wording.boxes
+    topic = "named in a box by a context vector" if vectors else "named in a box"
+    return Asked(number, topic, wording.to_identify(wording.boxes.write((x0, y0, x1, y1))), answer, vectors)
+
+
+def _corners(scene: Scene, entry: EntityTruth) -> str:
+    x0, y0, x1, y1 = entry.box
+    return f"{x0 / scene.aspect} {y0} {x1 / scene.aspect} {y1}"
+
+
+def _is_right(asked: Asked, answer: str, wording: Wording) -> bool:
     if asked.topic == "names said with a context vector":
         return asked.answer in answer.split()
-    if asked.topic != "box":
+    if not asked.topic.startswith("box"):
         return answer == asked.answer
-    given = [float(number) for number in re.findall(r"\d\.\d\d", answer)]
-    return len(given) == 4 and intersection_over_union(given, [float(n) for n in asked.answer.split()]) >= 0.5
+    given = wording.boxes.read(answer) if wording.boxes else None
+    truly = [float(corner) for corner in asked.answer.split()]
+    return given is not None and intersection_over_union(given, truly) >= 0.5
 
 
 class Speaker:
