@@ -51,18 +51,22 @@ class Blip2(Adapter):
     name = "blip2"
     wording: ClassVar[Wording] = BLIP2
 
-    def __init__(self, folder: Path, fingerprint: str) -> None:
-        """Load the model, onto a GPU if there is one. Raises ModelMissing or ModelDamaged."""
+    def __init__(self, folder: Path, fingerprint: str, dtype: torch.dtype | None = None) -> None:
+        """Load the model, onto a GPU if there is one; `dtype` instead of the one that suits the device.
+
+        Raises ModelMissing or ModelDamaged.
+        """
         self.made_by = f"{self.name} {fingerprint}"
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
-        self._model, self._processor = load_pretrained(folder, "BLIP-2", _read, self.device)
+        self._model, self._processor = load_pretrained(folder, "BLIP-2", _read, self.device, dtype)
         self._tokenizer = self._processor.tokenizer
         self._language = self._model.language_model
         self._embed = self._language.get_input_embeddings()
         self._text = self._model.config.text_config
         vision = self._model.config.vision_config
         self._grid = vision.image_size // vision.patch_size
-        balance(self._model.qformer, self._grid**2 + 1)
+        self._tokens = self._grid**2 + 1  # patches and [CLS]
+        balance(self._model.qformer, self._tokens)
         # Said by models that were trained to read means of word embeddings as concept vectors.
         self._reads_words = getattr(self._model.config, "concepts_start_as", "") == "words"
         self.recipe = Recipe(attention=0.04) if self._reads_words else BLIP2_PAPER
@@ -149,7 +153,7 @@ class Blip2(Adapter):
         words = (each.sum(1) / (labels != IGNORED).sum(1)).mean()
         if not attention:
             return Losses(words, words.new_zeros(()))
-        given = seen[..., -inputs.concepts.shape[1] :].square().mean((0, 2, 3))  # (rows, vectors)
+        given = seen[..., self._tokens :].square().mean((0, 2, 3))  # (rows, vectors)
         return Losses(words, (given * inputs.concepts).sum() / inputs.concepts.sum().clamp(min=1))
 
     @torch.no_grad()
@@ -194,7 +198,7 @@ class Blip2(Adapter):
         """Where the queries look that read the vector: their attention to it times that to each patch."""
         inputs = self.inputs([features], [[vector]], [""])
         _, seen = self._read(inputs.features, inputs.embeds, inputs.concepts, True)
-        weighed = (seen[:, 0, :, :, -1:] * seen[:, 0, :, :, 1:-1]).mean((0, 1, 2))
+        weighed = (seen[:, 0, ..., -1:] * seen[:, 0, ..., 1 : self._tokens]).mean((0, 1, 2))
         return np.asarray(weighed.reshape(self._grid, self._grid).cpu().numpy(), np.float32)
 
     def meaning(self, text: str) -> Tensor | None:

@@ -37,11 +37,14 @@ class Decoder(Adapter):
 
     title: str  # as people write it
 
-    def __init__(self, folder: Path, fingerprint: str) -> None:
-        """Load the model, onto a GPU if there is one. Raises ModelMissing or ModelDamaged."""
+    def __init__(self, folder: Path, fingerprint: str, dtype: torch.dtype | None = None) -> None:
+        """Load the model, onto a GPU if there is one; `dtype` instead of the one that suits the device.
+
+        Raises ModelMissing or ModelDamaged.
+        """
         self.made_by = f"{self.name} {fingerprint}"
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
-        self._model, self._processor = load_pretrained(folder, self.title, self.read, self.device)
+        self._model, self._processor = load_pretrained(folder, self.title, self.read, self.device, dtype)
         self._tokenizer = self._processor.tokenizer
         self._embed = self._model.get_input_embeddings()
         self._split = lru_cache(_KNOWN_PROMPTS)(self._split_anew)
@@ -128,7 +131,7 @@ class Decoder(Adapter):
         )
         answers = [""] * len(prompts)
         while order:
-            count = max(1, min(_ROWS, _ROW_TOKENS // len(features[order[0]].tokens)))
+            count = max(1, min(_ROWS, _ROW_TOKENS // max(1, len(features[order[0]].tokens))))
             rows, order = order[:count], order[count:]
             said = self._answer(
                 [features[r] for r in rows], [vectors[r] for r in rows], [prompts[r] for r in rows], settings
@@ -236,7 +239,11 @@ class Decoder(Adapter):
 
 
 def load_pretrained(
-    folder: Path, title: str, read: Callable[[Path, Any], tuple[Any, Any]], device: str
+    folder: Path,
+    title: str,
+    read: Callable[[Path, Any], tuple[Any, Any]],
+    device: str,
+    dtype: torch.dtype | None = None,
 ) -> tuple[Any, Any]:
     """What `read` makes of a folder: the model, frozen and on its device, and its processor.
 
@@ -249,7 +256,7 @@ def load_pretrained(
     transformers_logging.disable_progress_bar()
     try:
         # 16-bit multiplies well on GPUs only; a CPU converts it back and forth.
-        model, processor = read(folder, "auto" if device == "cuda" else torch.float32)
+        model, processor = read(folder, dtype or ("auto" if device == "cuda" else torch.float32))
     except Exception as error:  # transformers and its parts raise their own kinds
         words = str(error).strip().splitlines() or [type(error).__name__]
         cause = f"the {title} in {to_text(folder)} can't be loaded: {words[0][:200]}"

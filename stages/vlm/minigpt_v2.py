@@ -32,15 +32,15 @@ class MiniGPTv2(Decoder):
     title = "MiniGPT-v2"
     wording: ClassVar[Wording] = MINIGPT_V2
 
-    def __init__(self, folder: Path, fingerprint: str) -> None:
-        """Load the model, onto a GPU if there is one. Raises ModelMissing or ModelDamaged."""
+    def __init__(self, folder: Path, fingerprint: str, dtype: torch.dtype | None = None) -> None:
+        """Load the model as `Decoder` does. Raises ModelMissing or ModelDamaged."""
         if in_parts(folder):
             where = to_text(folder)
             raise ModelMissing(
                 f"the MiniGPT-v2 in {where} is in parts",
                 f"put them together with: myvlm-tag models convert {where}",
             )
-        super().__init__(folder, fingerprint)
+        super().__init__(folder, fingerprint, dtype)
 
     @staticmethod
     def read(folder: Path, dtype: Any) -> tuple[Any, Any]:

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from myvlm_tag.tests.stages.vlm.blip2_checkpoints import write_blip2_opt, write_blip2_t5
 from myvlm_tag.tests.stages.vlm.checkpoints import write_llava, write_llava_next, write_minigpt_v2
 
 
@@ -23,6 +24,20 @@ def llava_folder(tmp_path_factory):
 def minigpt_v2_folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("minigpt-v2")
     write_minigpt_v2(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def blip2_t5_folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("blip2-t5")
+    write_blip2_t5(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def blip2_opt_folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("blip2-opt")
+    write_blip2_opt(folder)
     return folder
 
 
