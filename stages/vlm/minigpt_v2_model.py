@@ -113,6 +113,9 @@ class MiniGPTv2ForConditionalGeneration(PreTrainedModel, GenerationMixin):
         input_ids: Tensor | None = None,
         pixel_values: Tensor | None = None,
         inputs_embeds: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        position_ids: Tensor | None = None,  # `generate` makes them only where it sees that they are taken
+        past_key_values: Any = None,
         **more: Any,
     ) -> Any:
         """Llama's own outputs for words (n, tokens), with the photos in the place of their image tokens."""
@@ -126,7 +129,13 @@ class MiniGPTv2ForConditionalGeneration(PreTrainedModel, GenerationMixin):
                         f"{len(pixel_values)} photos need {self.config.image_tokens} tokens each"
                     )
                 inputs_embeds = inputs_embeds.masked_scatter(shown, tokens)
-        return self.language_model(inputs_embeds=inputs_embeds, **more)
+        return self.language_model(
+            inputs_embeds=inputs_embeds,
+            attention_mask=attention_mask,
+            position_ids=position_ids,
+            past_key_values=past_key_values,
+            **more,
+        )
 
 
 class MiniGPTv2Processor(ProcessorMixin):
