@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ...schemas.errors import PhotosUnusable
 from ...schemas.settings import Settings
 from ...stages.heads import linear, person
 from ...stages.heads.linear import LinearHead
@@ -59,20 +60,25 @@ class Ready:
 def make_ready(
     models: Models, settings: Settings, dataset: Dataset, sizes: Sizes, tables: Tables, say: Say
 ) -> list[Ready]:
-    """Every concept of a dataset; table 7 gets its figures. Raises PhotosUnusable, UsageProblem."""
-    drawn = [
-        (subject, divide(subject, dataset.seed, sizes.training, sizes.validation))
-        for subject in dataset.subjects
-    ]
-    looked = []
-    for subject, draw in drawn:
-        taught = read_files(models, [shot.path for shot in draw.training], sizes.training, say)
+    """Every concept of a dataset that can be learnt; table 7 gets its figures.
+
+    One that can't is told, a line, and left out. Raises PhotosUnusable where that leaves none.
+    """
+    drawn, looked, given = [], [], []
+    for subject in dataset.subjects:
+        draw = divide(subject, dataset.seed, sizes.training, sizes.validation)
         written = {shot.path: shot.captions for shot in draw.training if shot.captions}
-        looked.append(look(settings, models, subject.name, taught, written, None, None, _quiet))
-    given = [
-        read_files(models, [shot.path for shot in draw.validation], sizes.validation, say)
-        for _, draw in drawn
-    ]
+        try:
+            taught = read_files(models, [shot.path for shot in draw.training], sizes.training, say)
+            judged = read_files(models, [shot.path for shot in draw.validation], sizes.validation, say)
+            looked.append(look(settings, models, subject.name, taught, written, None, None, _quiet))
+        except PhotosUnusable as error:
+            say(f"{subject.name} is left out: {error.cause}")
+            continue
+        drawn.append((subject, draw))
+        given.append(judged)
+    if not drawn:
+        raise PhotosUnusable(f"no concept of {dataset.label} can be learnt", "see above why")
     clips = [clip_features(models, one) if _has_clip(models) else None for one in given]
     heads = [one.recognised.head for one in looked]
     persons = {number: head for number, head in enumerate(heads) if isinstance(head, PersonHead)}
@@ -88,7 +94,7 @@ def make_ready(
         else:
             fires = np.array([people.index(number) in found for found in owners[number]])
         ready.append(Ready(subject, draw, looked[number], shots, given[number].photos, fires, clips[number]))
-    names = [dataset.subjects[number].name for number in people]
+    names = [drawn[number][0].name for number in people]
     _table_7(ready, owners, names, tables)
     return ready
 
