@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from . import heads, index, memory, plan, query, tell, throughput
+from . import heads, index, learn, memory, plan, query, tell, throughput
 from .common import Sizes
 
 BENCHMARKS: dict[str, Callable[[Sizes, Path], None]] = {
@@ -19,6 +19,7 @@ BENCHMARKS: dict[str, Callable[[Sizes, Path], None]] = {
     "clip": throughput.clip_against_a_plain_loop,
     "plan": plan.planning_a_second_run,
     "index": index.search_in_many_vectors,
+    "learn": learn.learning_a_person_and_a_thing,
     "heads": heads.heads_over_a_library,
     "tell": tell.telling_against_one_prompt_at_a_time,
     "query": query.questions_over_a_library,
