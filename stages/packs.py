@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -126,16 +126,19 @@ PAPER = Pack(
         ),
         _vlm("blip2", "MIT", 15770, _transformers("Salesforce/blip2-flan-t5-xl")),
         # Three parts, as its authors publish it: language model, vision tower, and what joins them.
-        _vlm(
-            "minigpt_v2",
-            "Llama 2 Community Licence (language model, on request), BSD-3-Clause (the rest)",
-            16200,
-            _transformers("meta-llama/Llama-2-7b-chat-hf"),
-            Source(
-                "https://storage.googleapis.com/sfr-vision-language-research/LAVIS/models/BLIP2/eva_vit_g.pth"
+        replace(
+            _vlm(
+                "minigpt_v2",
+                "Llama 2 Community Licence (language model, on request), BSD-3-Clause (the rest)",
+                16200,
+                _transformers("meta-llama/Llama-2-7b-chat-hf"),
+                Source(
+                    "https://storage.googleapis.com/sfr-vision-language-research/LAVIS/models/BLIP2/eva_vit_g.pth"
+                ),
+                Source("hf-space:Vision-CAIR/MiniGPT-v2", ("minigptv2_checkpoint.pth",)),
+                grounds=2,
             ),
-            Source("hf-space:Vision-CAIR/MiniGPT-v2", ("minigptv2_checkpoint.pth",)),
-            grounds=2,
+            files=(*_VLM_FILES, "processor_config.json"),  # the others are there with Llama alone
         ),
     ),
 )

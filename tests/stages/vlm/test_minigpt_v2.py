@@ -92,22 +92,14 @@ def test_what_is_put_together_computes_what_the_published_parts_say(parts, adapt
     assert image.std() > 0.5 and expected.std() > 0.1
 
 
-def test_without_concepts_it_says_what_its_own_generate_says(adapter, minigpt_v2_folder, photos):
-    model = AutoModelForImageTextToText.from_pretrained(minigpt_v2_folder, dtype=torch.float32).eval()
+def test_transformers_own_loaders_know_it(minigpt_v2_folder):
+    model = AutoModelForImageTextToText.from_pretrained(minigpt_v2_folder)
     processor = AutoProcessor.from_pretrained(minigpt_v2_folder)
     assert isinstance(model, MiniGPTv2ForConditionalGeneration) and isinstance(processor, MiniGPTv2Processor)
+    assert model.dtype == torch.float16
     content = [{"type": "image"}, {"type": "text", "text": QUESTION}]
     text = processor.apply_chat_template([{"role": "user", "content": content}], add_generation_prompt=True)
     assert text == f"[INST] <Img><ImageHere> </Img> {QUESTION} [/INST]"
-    expected = []
-    for photo in photos:
-        inputs = processor(images=Image.fromarray(photo), text=text, return_tensors="pt")
-        with torch.no_grad():
-            made = model.generate(**inputs, max_new_tokens=12, do_sample=False)
-        new = made[0, inputs["input_ids"].shape[1] :]
-        expected.append(processor.decode(new, skip_special_tokens=True).strip())
-    said = adapter.generate(adapter.encode(photos), [[]] * len(photos), [QUESTION] * len(photos), 12)
-    assert said == expected and len(set(said)) > 1
 
 
 def test_a_prompt_is_encoded_as_its_authors_do_each_side_of_the_photo_by_itself(adapter):
