@@ -1,6 +1,6 @@
 """Each figure beside its bar: of the pocket models, or of the whole program on a library of any seed.
 
-python -m myvlm_tag.world.measure [faces|clip|llava|minigpt-v2 ...] [--json]
+python -m myvlm_tag.world.measure [faces|clip|llava|blip2|minigpt-v2 ...] [--json]
 python -m myvlm_tag.world.measure --end-to-end|--queries --seed S [--photos N] [--folder DIR] [--json]
 """
 
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from .figure import Figure
 
-MODELS = ("faces", "clip", "llava", "minigpt-v2")
+MODELS = ("faces", "clip", "llava", "blip2", "minigpt-v2")
 PHOTOS = 200  # of the library that the whole is measured on
 
 
