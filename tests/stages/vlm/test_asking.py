@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 from myvlm_tag.schemas.settings import OBJECT_QUESTIONS, PERSON_QUESTIONS
 from myvlm_tag.stages.vlm.asking import WHOLE, Manner, Subject
+from myvlm_tag.stages.vlm.wording import BLIP2, LLAVA, MINIGPT_V2
 from myvlm_tag.stages.vlm.words import CAPTION
 
 LEFT, RIGHT = (0.1, 0.1, 0.2, 0.2), (0.8, 0.1, 0.9, 0.2)
@@ -12,8 +13,8 @@ ANNA = Subject("Mom", "Anna", True, LEFT)
 MUG = Subject("my mug", "sks", False)
 
 
-def _manner(people):
-    return Manner(people, PERSON_QUESTIONS, OBJECT_QUESTIONS)
+def _manner(people, wording=LLAVA):
+    return Manner(people, PERSON_QUESTIONS, OBJECT_QUESTIONS, wording)
 
 
 @pytest.mark.parametrize("people", ["plain", "place", "crop"])
@@ -84,3 +85,23 @@ def test_another_way_or_another_question_is_another_identity():
     ]
     assert len({one.identity for one in [manner, *others, _manner("place")]}) == 4
     assert manner.identity.startswith("place ")
+
+
+def test_minigpt_v2_is_asked_by_its_task_tags():
+    requests = _manner("place", MINIGPT_V2).requests([ANNA, MUG], [LEFT, RIGHT])
+    assert requests.caption.prompt == f"[caption] {CAPTION}"
+    assert requests.answers[0].prompt.startswith("[vqa] Anna is at {<10><10><20><20>}. ")
+    assert [box.prompt for box in requests.boxes] == [
+        "[refer] the person on the left in the image",
+        "[refer] sks in the image",
+    ]
+
+
+def test_who_cannot_point_is_asked_for_no_box_and_told_of_none():
+    requests = _manner("place", BLIP2).requests([ANNA, MUG], [LEFT, RIGHT])
+    assert requests.boxes == []
+    assert not any("0.10" in answer.prompt for answer in requests.answers)
+
+
+def test_another_wording_means_another_telling():
+    assert len({_manner("plain", wording).identity for wording in (LLAVA, BLIP2, MINIGPT_V2)}) == 3
