@@ -19,7 +19,7 @@ format: $(STAMP)
 	$(BIN)/ruff format .
 
 kill: $(STAMP)
-	MYVLM_TAG_KILLS=20 $(BIN)/python -m pytest tests/pipeline/test_accidents.py -k kill_9
+	MYVLM_TAG_KILLS=20 $(BIN)/python -m pytest tests/pipeline -k kill_9
 
 demo: $(STAMP)
 	$(BIN)/myvlm-tag demo --out demo $(DEMO)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -17,11 +18,18 @@ import numpy as np
 import psutil
 import pytest
 from myvlm_tag.pipeline.catalog import Catalog
+from myvlm_tag.pipeline.concepts import Concepts, Kept
+from myvlm_tag.pipeline.models import fingerprint_of
 from myvlm_tag.pipeline.progress import Progress
 from myvlm_tag.pipeline.run import run as run_pipelines
 from myvlm_tag.pipeline.summary import Summary
 from myvlm_tag.pipeline.views import query
+from myvlm_tag.schemas.concept import Check, Concept, EmbeddingInfo, HeadInfo
 from myvlm_tag.schemas.settings import Settings, load_settings
+from myvlm_tag.stages.heads.person import PersonHead
+from myvlm_tag.stages.packs import find_pack
+from myvlm_tag.stages.vlm.families import choose
+from myvlm_tag.tests.stages.vlm.checkpoints import write_llava
 from PIL import Image
 
 
@@ -118,3 +126,33 @@ def tag() -> Callable[..., subprocess.CompletedProcess[str]]:
         )
 
     return tag
+
+
+@pytest.fixture(scope="session")
+def telling_pack(light_pack: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A detector of bright squares, and a LLaVA that says anything."""
+    folder = tmp_path_factory.mktemp("telling")
+    shutil.copytree(light_pack / "faces", folder / "faces")
+    (folder / "llava").mkdir()
+    write_llava(folder / "llava")
+    return folder
+
+
+@pytest.fixture
+def learn(settings: Settings, ask: Callable[[str], list[tuple[Any, ...]]]) -> Callable[..., None]:
+    """Keep a person who looks like every bright square, as `learn` would."""
+
+    def learn(name: str, version: int = 1, model: str | None = None, identifier: str = "Anna") -> None:
+        (features, face) = ask("SELECT made_by, embedding FROM faces ORDER BY photo_id LIMIT 1")[0]
+        print_of = model or fingerprint_of(choose(find_pack(settings.models)), settings)
+        info = EmbeddingInfo(f"llava {print_of}", {}, (), (), 1, 1.0)
+        created = f"2026-01-0{version}T00:00:00+00:00"
+        head, check = HeadInfo(features, 0.5, 1), Check(0, 0, 0, 0)
+        concept = Concept(
+            name, identifier, "person", "woman", "", version, created, (), head, check, {"llava": info}
+        )
+        own = np.frombuffer(face, np.float16).astype(np.float32)[None]
+        vector = np.random.default_rng(version).normal(size=40).astype(np.float32)
+        Concepts(settings.home).save(Kept(concept, PersonHead(own, 0.5), {"llava": vector}), {}, b"")
+
+    return learn

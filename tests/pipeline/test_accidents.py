@@ -14,7 +14,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 from myvlm_tag.pipeline import catalog as catalog_module
 from myvlm_tag.pipeline.chain import Chain
@@ -22,6 +21,7 @@ from myvlm_tag.pipeline.home import ensure_home, locked
 from myvlm_tag.schemas.errors import DiskFull, HomeUnusable, LibraryMissing, ModelDamaged, NotVisible
 
 from .conftest import command, write_photos
+from .processes import descendants, kill, wait_for_end
 
 Ask = Callable[[str], list[tuple[Any, ...]]]
 DECODER = "accidents:read_photo"
@@ -177,42 +177,6 @@ def start(home: Path, light_pack: Path, tmp_path: Path) -> Callable[[], subproce
     return start
 
 
-def _descendants(process: subprocess.Popen[str]) -> list[psutil.Process]:
-    try:
-        return psutil.Process(process.pid).children(recursive=True)
-    except psutil.NoSuchProcess:
-        return []
-
-
-def _kill(process: subprocess.Popen[str], victim: str) -> None:
-    """kill -9 the driver, one Ray worker that holds models, or everything."""
-    everyone = _descendants(process)
-    workers = [one for one in everyone if "MapWorker" in " ".join(_words(one))]
-    if victim == "worker":
-        for worker in workers[:1]:
-            worker.kill()
-        return
-    process.kill()
-    for one in everyone if victim == "group" else []:
-        if one.is_running():
-            one.kill()
-
-
-def _words(process: psutil.Process) -> list[str]:
-    try:
-        return process.cmdline()
-    except psutil.Error:
-        return []
-
-
-def _wait_for_end(processes: list[psutil.Process]) -> None:
-    """Ray's processes end with their driver; its agents take their time, which the test has not."""
-    _, alive = psutil.wait_procs(processes, timeout=2)
-    for one in alive:
-        if one.is_running():
-            one.kill()
-
-
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_kill_9_at_any_instant_costs_nothing_that_was_committed(
@@ -228,10 +192,10 @@ def test_kill_9_at_any_instant_costs_nothing_that_was_committed(
         total += 16
         process, began = start(), time.monotonic()
         time.sleep(rng.uniform(0.3, 1.0) * last if last else 6)
-        everyone = _descendants(process)
-        _kill(process, victim)
+        everyone = descendants(process)
+        kill(process, victim)
         process.communicate(timeout=240)
-        _wait_for_end(everyone)
+        wait_for_end(everyone)
         if victim == "worker":
             assert process.returncode == 0
         second = start()

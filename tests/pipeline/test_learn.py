@@ -4,16 +4,22 @@ import dataclasses
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
+from myvlm_tag.cli import app
 from myvlm_tag.pipeline.concepts import Concepts
 from myvlm_tag.pipeline.learn import Request, learn, retrain
 from myvlm_tag.schemas.errors import PhotosUnusable, UsageProblem
 from myvlm_tag.schemas.settings import Settings
+from myvlm_tag.stages.heads.linear import probabilities
 from myvlm_tag.stages.packs import POCKET, folder_of, missing_files
 from myvlm_tag.stages.vlm.lessons import Plan
 from myvlm_tag.stages.vlm.recipe import Recipe
 from myvlm_tag.world.sample import write_sample
 from PIL import Image
+from typer.testing import CliRunner
+
+from .test_negatives import library_of
 
 USED = [model for model in POCKET.models if model.key in ("faces", "clip", "llava")]
 LACKING = [model.key for model in USED if missing_files(model, folder_of(model, Path()))]
@@ -100,6 +106,32 @@ def test_several_models_learn_from_one_look_at_the_photos_and_learning_again_kee
     assert files == {"embedding.llava.safetensors", "embedding.llava-too.safetensors"}
     told = []
     assert list(retrain(settings, "mug", told.append, vlm="llava").embeddings) == ["llava"]
+
+
+def test_what_the_person_said_of_the_library_teaches_the_next_version(
+    sample,
+    settings,
+):
+    name, told = sample.things[0], []
+    first = learn(settings, _request(name, _folder(sample, name)))
+    heads = [Concepts(settings.home).load(name).head]
+    rng = np.random.default_rng(0)
+    like = heads[0].weight / np.linalg.norm(heads[0].weight) + 0.02 * rng.normal(
+        size=(2, len(heads[0].weight))
+    )
+    like = (like / np.linalg.norm(like, axis=1, keepdims=True)).astype(np.float32)
+    library_of(settings.catalog, first.head.made_by, said=like)
+    for verdict, photo in (("reject", "/said-0.jpg"), ("confirm", "/said-1.jpg")):
+        done = CliRunner().invoke(app, [verdict, name, photo, "--home", str(settings.home)])
+        assert done.exit_code == 0, done.stderr
+    again = learn(settings, _request(name, _folder(sample, name)), told.append)
+    assert "and by what you said: 1 confirmed, 1 rejected" in told
+    assert again.head.examples == first.head.examples + 1
+    assert again.head.negatives == first.head.negatives + 1
+    assert again.check.photos == first.check.photos
+    heads.append(Concepts(settings.home).load(name).head)
+    before, after = probabilities(like[:1], heads)[0]
+    assert after < before
 
 
 def test_one_photo_is_enough_and_unreadable_ones_are_told_by_name(sample, settings, tmp_path):

@@ -31,12 +31,13 @@ def scene():
     }
 
 
-def _library(folder, **parts):
+def library_of(folder, made_by, **parts):
+    """A catalog of photos that nothing is known of but their CLIP features."""
     catalog = Catalog(folder)
     catalog.prepare()
     features = np.concatenate(list(parts.values())).astype(np.float16)
     ids = [f"{name}-{row}" for name, rows in parts.items() for row in range(len(rows))]
-    run = {"made_by": [MADE_BY] * len(ids), "run_id": ["01"] * len(ids)}
+    run = {"made_by": [made_by] * len(ids), "run_id": ["01"] * len(ids)}
     embeddings = [row.tobytes() for row in features]
     catalog.commit(
         {
@@ -63,7 +64,7 @@ def _library(folder, **parts):
 
 def test_the_library_gives_what_is_alike_and_nothing_that_may_be_the_thing_itself(tmp_path, scene):
     positives = scene.pop("positives")
-    catalog = _library(tmp_path / "catalog", **scene)
+    catalog = library_of(tmp_path / "catalog", MADE_BY, **scene)
     found = from_library(catalog, MADE_BY, tmp_path, positives, [])
     assert len(found.features) == WANTED
     similarity = (found.features @ positives.T).max(1)
@@ -72,7 +73,7 @@ def test_the_library_gives_what_is_alike_and_nothing_that_may_be_the_thing_itsel
 
 
 def test_the_training_photos_and_other_models_rows_are_left_out(tmp_path, scene):
-    catalog = _library(tmp_path / "catalog", like=scene["like"])
+    catalog = library_of(tmp_path / "catalog", MADE_BY, like=scene["like"])
     own = [f"like-{row}" for row in range(190)]
     assert len(from_library(catalog, MADE_BY, tmp_path, scene["positives"], own).features) == 10
     with pytest.raises(PhotosUnusable):
@@ -81,7 +82,7 @@ def test_the_training_photos_and_other_models_rows_are_left_out(tmp_path, scene)
 
 def test_the_bank_beside_the_model_fills_up_and_serves_alone(tmp_path, scene):
     save_file({"features": scene["like"][:100].astype(np.float16)}, tmp_path / BANK)
-    catalog = _library(tmp_path / "catalog", other=scene["other"])
+    catalog = library_of(tmp_path / "catalog", MADE_BY, other=scene["other"])
     found = from_library(catalog, MADE_BY, tmp_path, scene["positives"], [])
     assert found.origin == "50 photos of the library, 100 of the packaged ones"
     alone = from_library(Catalog(tmp_path / "none"), MADE_BY, tmp_path, scene["positives"], [])
@@ -102,7 +103,7 @@ def test_a_folder_of_the_persons_own_is_taken_as_it_is(scene):
 
 
 def test_rejected_photos_count_for_an_eighth_at_least_and_the_concepts_own_for_nothing(tmp_path, scene):
-    catalog = _library(tmp_path / "catalog", like=scene["like"][:4])
+    catalog = library_of(tmp_path / "catalog", MADE_BY, like=scene["like"][:4])
     said = [("like-0", "reject"), ("like-1", "confirm"), ("like-2", "reject"), ("like-2", "confirm")]
     catalog.decide(
         pa.Table.from_pylist(

@@ -1,38 +1,19 @@
 """`run` tells the photos in which heads fired: those alone, once, and again only when something changed."""
 
 import json
-import shutil
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
-from myvlm_tag.pipeline.concepts import Concepts, Kept
-from myvlm_tag.pipeline.models import fingerprint_of
 from myvlm_tag.pipeline.outlook import lines, outlook
 from myvlm_tag.pipeline.progress import Progress
 from myvlm_tag.pipeline.run import run as run_pipelines
-from myvlm_tag.schemas.concept import Check, Concept, EmbeddingInfo, HeadInfo
 from myvlm_tag.schemas.errors import ConceptMissing, Interrupted, UsageProblem
-from myvlm_tag.stages.heads.person import PersonHead
-from myvlm_tag.stages.packs import find_pack
-from myvlm_tag.stages.vlm.families import choose
-from myvlm_tag.tests.stages.vlm.checkpoints import write_llava
 
 from .conftest import write_photos
 
 NOBODY = "nowhere:1"  # a cluster whose use would fail
-
-
-@pytest.fixture(scope="session")
-def telling_pack(light_pack, tmp_path_factory):
-    """A detector of bright squares, and a LLaVA that says anything."""
-    folder = tmp_path_factory.mktemp("telling")
-    shutil.copytree(light_pack / "faces", folder / "faces")
-    (folder / "llava").mkdir()
-    write_llava(folder / "llava")
-    return folder
 
 
 @pytest.fixture
@@ -44,26 +25,6 @@ def settings(settings, telling_pack):
         people="plain",
         person_questions={"doing": "What does {} do?"},
     )
-
-
-@pytest.fixture
-def learn(settings, ask):
-    """Keep a person who looks like every bright square, as `learn` would."""
-
-    def learn(name, version=1, model=None, identifier="Anna"):
-        (features, face) = ask("SELECT made_by, embedding FROM faces ORDER BY photo_id LIMIT 1")[0]
-        print_of = model or fingerprint_of(choose(find_pack(settings.models)), settings)
-        info = EmbeddingInfo(f"llava {print_of}", {}, (), (), 1, 1.0)
-        created = f"2026-01-0{version}T00:00:00+00:00"
-        head, check = HeadInfo(features, 0.5, 1), Check(0, 0, 0, 0)
-        concept = Concept(
-            name, identifier, "person", "woman", "", version, created, (), head, check, {"llava": info}
-        )
-        own = np.frombuffer(face, np.float16).astype(np.float32)[None]
-        vector = np.random.default_rng(version).normal(size=40).astype(np.float32)
-        Concepts(settings.home).save(Kept(concept, PersonHead(own, 0.5), {"llava": vector}), {}, b"")
-
-    return learn
 
 
 @pytest.fixture
