@@ -132,12 +132,12 @@ def _train_language(shared: Path, run: Run) -> None:
         chosen = [int(i) for i in np.sort(rng.choice(trained, BATCH, replace=False))]
         batch = make_batch(words, pool, chosen, rng, run.device)
         with run.autocast():
-            states, pointing, matching, fields = run_batch(task, compiled, batch, rng)
+            states, *read = run_batch(task, compiled, batch, rng)
             scores, wanted = task.logits(states, batch.labels)
         weights = batch.weights[:, 1:][batch.labels[:, 1:] != IGNORED]
         each = functional.cross_entropy(scores, wanted, reduction="none")
         words_loss = (each * weights).sum() / weights.sum()
-        point, match, truth, right = task.slot_losses(pointing, matching, fields, batch)
+        point, match, truth, right = task.slot_losses(read, batch)
         parts = {"words": float(words_loss.detach()), **right}
         beside = POINTING_WEIGHT * point + MATCHING_WEIGHT * match + TRUTH_WEIGHT * truth
         return words_loss + beside, parts

@@ -17,20 +17,21 @@ from transformers import PreTrainedTokenizerFast
 
 from ...stages.vlm.wording import BLIP2
 from ..identity import Person
-from ..sentences import QA, caption_parts, phrase, questions
+from ..sentences import NAMES, QA, caption_parts, phrase, questions
 from ..truth import EntityTruth
 from .batches import IGNORED
 from .pool import Photo, Pool, view_box
-from .text import ON_CROPS, Introduction, introduce_some, names_of, question_odds
+from .text import IDENTIFIER, ON_CROPS, Introduction, introduce_some, names_of, question_odds
 from .tokenizer import BOS_ID, EOS_ID, PAD_ID, words_of
-from .vision import GRID, PATCH_FIELDS, entity_codes, owners, to_pixels
+from .vision import GRID, PATCH_FIELDS, entity_codes, owners, photo_codes, to_pixels
 
 READINGS = 3  # of each photo: one without a vector, and two with one to three
 QUERIES = 24
-SLOTS = 5  # as many main entities as a photo has at most
+SLOTS = 5  # as many main entities as a photo has at most; the query behind them is for the photo itself
 LENGTH = 64  # tokens of a reading: a caption and one or two questions
 PHRASE = "a photo of"  # now and then a caption's beginning is given
 VECTORS = 3
+SPOKEN = ("", IDENTIFIER, *NAMES)  # what a slot's entity may be called; "" where nobody says
 _VECTOR_WORDS = 14
 _EVENNESS = 0.7  # 0: each token of an answer counts alike; 1: each answer does
 _ASKED = 2  # questions tried for each reading; those that don't fit are left out
@@ -72,7 +73,9 @@ class Blip2Batch:
     present: Tensor  # (readings, VECTORS), whether there is a vector
     slot_vectors: Tensor  # (readings, SLOTS), which vector introduces the slot's entity, -1 for none
     slot_patches: Tensor  # (n, SLOTS, 81), whether a patch shows the slot's entity
+    slot_names: Tensor  # (readings, SLOTS), what the slot's entity is called, an index in SPOKEN
     slot_codes: Tensor  # (n, SLOTS, fields), what is to be read off the slot
+    photo_codes: Tensor  # (n, fields), what is to be read off the photo's own query
     readings: list[Reading]
 
 
@@ -146,6 +149,7 @@ def make_batch(
     rows = [reading for own in drawn for reading in own]
     vector_words = np.full((len(rows), VECTORS, _VECTOR_WORDS), PAD_ID, np.int64)
     slot_vectors = np.full((len(rows), SLOTS), -1, np.int64)
+    slot_names = np.zeros((len(rows), SLOTS), np.int64)
     slots = [slots_of(photo) for photo in photos]
     for row, reading in enumerate(rows):
         keys = [entry.key for entry in slots[row // READINGS]]
@@ -154,6 +158,7 @@ def make_batch(
             vector_words[row, number, : len(ids)] = ids
             if introduction.key in keys:
                 slot_vectors[row, keys.index(introduction.key)] = number
+                slot_names[row, keys.index(introduction.key)] = SPOKEN.index(introduction.name)
     patches, codes = zip(*(_slot_truth(p, own) for p, own in zip(photos, slots, strict=True)), strict=True)
     padded = [
         _padded([row.ids for row in rows], LENGTH, PAD_ID),
@@ -163,7 +168,8 @@ def make_batch(
         _padded([row.positions for row in rows], QUERIES + LENGTH, 0),
     ]
     present = vector_words[..., 0] != PAD_ID
-    arrays = [*padded, vector_words, present, slot_vectors, np.stack(patches), np.stack(codes)]
+    truths = [np.stack(patches), slot_names, np.stack(codes), np.stack([photo_codes(p) for p in photos])]
+    arrays = [*padded, vector_words, present, slot_vectors, *truths]
     tensors = [torch.from_numpy(array).to(device) for array in arrays]
     return Blip2Batch(to_pixels(images, device), *tensors, rows)  # type: ignore[call-arg]
 

@@ -6,6 +6,8 @@ words'. What does not: the model itself and its training (`blip2`), and what is 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 import torch.nn.functional as functional
@@ -14,11 +16,13 @@ from transformers import Blip2ForConditionalGeneration
 
 from ...stages.vlm.qformer import balance
 from .batches import IGNORED, attention_mask
-from .blip2_batches import READINGS, SLOTS, Blip2Batch
+from .blip2_batches import READINGS, SLOTS, SPOKEN, Blip2Batch
 from .tokenizer import PAD_ID
-from .vision import FIELD_WEIGHTS, GRID, PATCH_FIELDS
+from .vision import FIELD_WEIGHTS, GRID, PATCH_FIELDS, PHOTO_FIELDS
 
 _FIELD_SIZES = {field: len(values) for field, values in PATCH_FIELDS.items()}
+_PHOTO_SIZES = {field: len(values) for field, values in PHOTO_FIELDS.items()}
+_NAME_WEIGHT = 4.0  # beside the fields' weights; a name is one word of the caption, and what it is there for
 _TOKENS = GRID * GRID + 1
 _POINTING, _MATCHING = 2, 3  # of the cross-attentions: where a slot finds its entity, and who that is
 
@@ -37,12 +41,16 @@ class Blip2Task(nn.Module):
         self.qformer = model.qformer
         self.projection = model.language_projection
         self.language = model.language_model.model
-        self.slots = nn.Linear(model.config.qformer_config.hidden_size, sum(_FIELD_SIZES.values()))
+        width = model.config.qformer_config.hidden_size
+        self.slots = nn.Linear(width, sum(_FIELD_SIZES.values()))
+        self.names = nn.Linear(width, len(SPOKEN))
+        self.photo = nn.Linear(width, sum(_PHOTO_SIZES.values()))
         balance(self.qformer, _TOKENS)
 
-    def forward(self, inputs: tuple[Tensor, ...], noise: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def forward(self, inputs: tuple[Tensor, ...], noise: Tensor) -> tuple[Tensor, ...]:
         """Last hidden states (readings, queries + length, width), what the slots look at in two layers
-        (readings, SLOTS, tokens; logarithms), and what the heads read off them.
+        (readings, SLOTS, tokens; logarithms), and what the heads read off them: fields, names, and the
+        photo's own fields.
 
         `noise` (readings, vectors, width) shakes vectors of length one.
         """
@@ -68,7 +76,9 @@ class Blip2Task(nn.Module):
         )
         looks = [read.cross_attentions[n][:, 0, :SLOTS].float() for n in (_POINTING, _MATCHING)]
         pointing, matching = (look.clamp_min(1e-6).log() for look in looks)
-        return said.last_hidden_state, pointing, matching, self.slots(queries[:, :SLOTS])
+        slots, photo = queries[:, :SLOTS], queries[:, SLOTS]
+        heads = (self.slots(slots), self.names(slots), self.photo(photo))
+        return (said.last_hidden_state, pointing, matching, *heads)
 
     def _vectors(self, words: Tensor, class_token: Tensor, noise: Tensor) -> Tensor:
         """The mean embedding of the words, shaken a little, as long as the class token."""
@@ -86,11 +96,12 @@ class Blip2Task(nn.Module):
         return functional.linear(text[due], weight.to(states.dtype)).float(), labels[:, 1:][due]
 
     def slot_losses(
-        self, pointing: Tensor, matching: Tensor, fields: Tensor, batch: Blip2Batch
+        self, read: Sequence[Tensor], batch: Blip2Batch
     ) -> tuple[Tensor, Tensor, Tensor, dict[str, float]]:
         """How little slots look at their entity's patches and at its vector, and what is read wrongly off
-        them.
+        them; `read` is what `forward` gives behind the states.
         """
+        pointing, matching, fields, names, photo = read
         shown = batch.slot_patches.repeat_interleave(READINGS, 0)  # (readings, SLOTS, 81)
         due = shown.any(-1)
         mass = pointing[..., 1:_TOKENS].masked_fill(~shown, -1e4).logsumexp(-1)[due]
@@ -100,25 +111,31 @@ class Blip2Task(nn.Module):
         asked = batch.present.any(-1)[:, None] & due
         wanted = batch.slot_vectors % choices.shape[-1]  # -1 is the last choice
         match = functional.cross_entropy(choices[asked], wanted[asked])
-        codes = batch.slot_codes.repeat_interleave(READINGS, 0)
         truth = fields.new_zeros((), dtype=torch.float32)
         right: dict[str, float] = {
             "pointed": float(mass.detach().exp().mean()),
             "matched": float((choices[asked].argmax(-1) == wanted[asked]).float().mean()),
         }
-        parts = fields.float().split(list(_FIELD_SIZES.values()), dim=-1)
-        for number, (name, scores) in enumerate(zip(_FIELD_SIZES, parts, strict=True)):
-            want = codes[..., number]
+        called = torch.where(asked, batch.slot_names, IGNORED)
+        slot_codes = batch.slot_codes.repeat_interleave(READINGS, 0)
+        photo_codes = batch.photo_codes.repeat_interleave(READINGS, 0)
+        wants = [called, *slot_codes.unbind(-1), *photo_codes.unbind(-1)]
+        slot_parts = fields.float().split(list(_FIELD_SIZES.values()), dim=-1)
+        photo_parts = photo.float().split(list(_PHOTO_SIZES.values()), dim=-1)
+        scored = [names.float(), *slot_parts, *photo_parts]
+        topics = ["name", *_FIELD_SIZES, *_PHOTO_SIZES]
+        weights = {**FIELD_WEIGHTS, "name": _NAME_WEIGHT, "place": 3.0}
+        for topic, scores, want in zip(topics, scored, wants, strict=True):
             known = want != IGNORED
             wrong = functional.cross_entropy(scores[known], want[known])
-            truth = truth + FIELD_WEIGHTS.get(name, 1.0) * wrong
-            right[name] = float((scores[known].argmax(-1) == want[known]).float().mean())
+            truth = truth + weights.get(topic, 1.0) * wrong
+            right[topic] = float((scores[known].argmax(-1) == want[known]).float().mean())
         return -mass.mean(), match, truth, right
 
 
 def run_batch(
     task: Blip2Task, compiled: nn.Module, batch: Blip2Batch, rng: np.random.Generator, noise: float = 0.7
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+) -> tuple[Tensor, ...]:
     """What the model makes of a batch.
 
     `noise` is the longest random direction added to a vector of length one, so that vectors found by
@@ -128,7 +145,5 @@ def run_batch(
     shake = rng.normal(0, 1, shape)
     shake *= noise * rng.random((*shape[:2], 1)) / np.linalg.norm(shake, axis=-1, keepdims=True)
     inputs = (batch.pixels, batch.ids, batch.segments, batch.positions, batch.vector_words, batch.present)
-    made: tuple[Tensor, Tensor, Tensor, Tensor] = compiled(
-        inputs, torch.from_numpy(shake).float().to(batch.ids.device)
-    )
+    made: tuple[Tensor, ...] = compiled(inputs, torch.from_numpy(shake).float().to(batch.ids.device))
     return made

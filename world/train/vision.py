@@ -53,11 +53,11 @@ PATCH_FIELDS: dict[str, tuple[str, ...]] = {
     "second_color": (*COLORS, "gray"),
     "accessory": ("none", *COLORS),
 }
-_PHOTO_FIELDS = {"place": PLACES, "daytime": DAYTIMES, "weather": WEATHERS}
+PHOTO_FIELDS = {"place": PLACES, "daytime": DAYTIMES, "weather": WEATHERS}
 FIELD_WEIGHTS = {"garment": 3.0, "color": 3.0, "activity": 2.0}  # what is asked most
 _CODES = {
     field: {value: code for code, value in enumerate(values)}
-    for field, values in (PATCH_FIELDS | _PHOTO_FIELDS).items()
+    for field, values in (PATCH_FIELDS | PHOTO_FIELDS).items()
 }
 
 
@@ -97,7 +97,7 @@ class TruthHeads(nn.Module):
         super().__init__()
         self.norm = nn.LayerNorm(WIDTH)
         self.sizes = [len(values) for values in PATCH_FIELDS.values()]
-        self.photo_sizes = [len(values) for values in _PHOTO_FIELDS.values()]
+        self.photo_sizes = [len(values) for values in PHOTO_FIELDS.values()]
         self.patch_heads = nn.Linear(WIDTH, sum(self.sizes) + 4 + IDENTITY_DIM + ITEM_DIM)
         self.photo_heads = nn.Linear(WIDTH, sum(self.photo_sizes) + FEATURE_DIM)
         self.matcher = LookMatcher()
@@ -111,7 +111,7 @@ class TruthHeads(nn.Module):
         """The sum of all heads' losses, and the share each field gets right."""
         patches, photo = (o.float() for o in outputs)
         *fields, boxes, people, items = patches.split([*self.sizes, 4, IDENTITY_DIM, ITEM_DIM], dim=-1)
-        names = [*PATCH_FIELDS, *_PHOTO_FIELDS]
+        names = [*PATCH_FIELDS, *PHOTO_FIELDS]
         *photo_fields, feature = photo.split([*self.photo_sizes, FEATURE_DIM], dim=-1)
         logits = [f.flatten(0, 1) for f in fields] + photo_fields
         wanted = [*targets.patches.unbind(-1), *targets.photo.unbind(-1)]
@@ -184,9 +184,12 @@ def _photo_targets(photo: Photo) -> tuple[NDArray[np.generic], ...]:
             codes[owned] = entity_codes(entry, photo.scene)
             boxes[owned] = view_box(entry.box, photo.view)
             (items if isinstance(entry.entity, Item) else people)[owned] = entry.entity.vector()
-    scene = photo.scene
-    shown = np.array([_CODES[field][getattr(scene, field)] for field in _PHOTO_FIELDS], np.int64)
-    return codes, boxes, people, items, shown
+    return codes, boxes, people, items, photo_codes(photo)
+
+
+def photo_codes(photo: Photo) -> NDArray[np.int64]:
+    """What a photo shows as a whole, a number per field of PHOTO_FIELDS."""
+    return np.array([_CODES[field][getattr(photo.scene, field)] for field in PHOTO_FIELDS], np.int64)
 
 
 def entity_codes(entry: EntityTruth, scene: Scene) -> list[int]:
