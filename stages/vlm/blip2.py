@@ -134,7 +134,7 @@ class Blip2(Adapter):
         """
         assert isinstance(inputs, _Inputs)
         queries, seen = self._read(inputs.features, inputs.embeds, inputs.concepts, attention)
-        embeds, mask = self._behind(queries, inputs)
+        embeds, mask = self._behind(queries, inputs.ids, inputs.words)
         labels = inputs.labels
         if self._text.is_encoder_decoder:
             # Its decoder takes what comes before each label as input, so padding must stand behind.
@@ -181,17 +181,26 @@ class Blip2(Adapter):
                 [""] * len(distinct),
             )
             queries, _ = self._read(read.features, read.embeds, read.concepts, False)
-            asked = self.inputs([features[r] for r in rows], [[]] * len(rows), [prompts[r] for r in rows])
-            assert isinstance(asked, _Inputs)
-            embeds, mask = self._behind(queries[[place[keys[row]] for row in rows]], asked)
-            settings = self._settings(max_new_tokens, embeds.shape[1], sampling)
-            said = self._language.generate(
-                inputs_embeds=embeds, attention_mask=mask, generation_config=settings
-            )
-            texts = self._tokenizer.batch_decode(said, skip_special_tokens=True)
+            queries = queries[[place[keys[row]] for row in rows]]
+            texts = self._say(queries, [prompts[row] for row in rows], max_new_tokens, sampling)
             for row, text in zip(rows, texts, strict=True):
-                answers[row] = text.strip()
+                answers[row] = text
         return answers
+
+    @torch.no_grad()
+    def reply(self, prompts: Sequence[str], max_new_tokens: int = 128) -> list[str]:
+        """The language model with no queries before the prompt."""
+        nothing = torch.zeros(len(prompts), 0, self._embed.weight.shape[1], device=self.device)
+        return self._say(nothing, prompts, max_new_tokens, None)
+
+    def _say(
+        self, queries: Tensor, prompts: Sequence[str], max_new_tokens: int, sampling: Sampling | None
+    ) -> list[str]:
+        ids = [self._prompt(prompt) for prompt in prompts]
+        embeds, mask = self._behind(queries, pad_left(ids), pad_left([torch.ones_like(row) for row in ids]))
+        settings = self._settings(max_new_tokens, embeds.shape[1], sampling)
+        said = self._language.generate(inputs_embeds=embeds, attention_mask=mask, generation_config=settings)
+        return [text.strip() for text in self._tokenizer.batch_decode(said, skip_special_tokens=True)]
 
     @torch.no_grad()
     def attended(self, features: Features, vector: Tensor) -> NDArray[np.float32]:
@@ -233,12 +242,11 @@ class Blip2(Adapter):
         looks = torch.stack(made.cross_attentions).float() if attention else queries.new_zeros(())
         return queries, looks
 
-    def _behind(self, queries: Tensor, inputs: _Inputs) -> tuple[Tensor, Tensor]:
+    def _behind(self, queries: Tensor, ids: Tensor, words: Tensor) -> tuple[Tensor, Tensor]:
         """Queries and words as the language model reads them, padded on the left, and their mask."""
-        words = self._embed(inputs.ids)
         rows = [
             torch.cat([own.to(text), text[known.bool()]])
-            for own, text, known in zip(queries, words, inputs.words, strict=True)
+            for own, text, known in zip(queries, self._embed(ids), words, strict=True)
         ]
         mask = [torch.ones(len(row), dtype=torch.long, device=self.device) for row in rows]
         return pad_left(rows), pad_left(mask)

@@ -214,6 +214,11 @@ def test_what_a_vector_attends_to_is_a_picture_of_the_photo(adapter, photos):
     assert (seen >= 0).all() and seen.sum() > 0
 
 
+def test_the_language_model_alone_answers_each_prompt_as_if_it_were_the_only_one(adapter):
+    prompts = ["Where is the mug?", "What is it?", "Put Anna in place of the woman in: a woman on a bench"]
+    assert adapter.reply(prompts, TOKENS) == [adapter.reply([prompt], TOKENS)[0] for prompt in prompts]
+
+
 def test_no_photos_are_no_features(adapter):
     assert adapter.encode([]) == []
 
