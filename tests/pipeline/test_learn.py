@@ -55,7 +55,8 @@ def test_five_photos_of_a_person_become_a_concept_that_says_how_sure_it_is(sampl
     assert "person: the same face in 5 of 5 photos" in told
     assert (concept.check.photos, concept.check.found) == (5, 5)
     assert concept.class_word in ("woman", "man", "boy", "girl")
-    assert sum(bool(photo.captions) for photo in concept.photos) == 4  # in the fifth they have company
+    # In the fifth they have company, and its caption counts only if it tells the two apart.
+    assert sum(bool(photo.captions) for photo in concept.photos) >= 4
     assert all(photo.box for photo in concept.photos)
     kept = Concepts(settings.home).load(name)
     assert kept.concept == concept and kept.head.embeddings.shape == (5, 512)

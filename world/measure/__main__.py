@@ -15,6 +15,7 @@ from pathlib import Path
 from .figure import Figure
 
 MODELS = ("faces", "clip", "llava", "blip2", "minigpt-v2")
+WEIGHTS = Path(__file__).parents[1] / "weights"
 PHOTOS = 200  # of the library that the whole is measured on
 
 
@@ -25,7 +26,7 @@ def main() -> None:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("models", nargs="*", metavar="|".join(MODELS), help="default: all")
+    parser.add_argument("models", nargs="*", metavar="|".join(MODELS), help="default: all that are shipped")
     whole = parser.add_mutually_exclusive_group()
     whole.add_argument("--end-to-end", action="store_true", help="learn, run and tell, by the command line")
     whole.add_argument("--queries", action="store_true", help="questions in plain English, likewise")
@@ -53,9 +54,14 @@ def measured(options: argparse.Namespace) -> dict[str, Figure]:
         topic = "end_to_end" if options.end_to_end else "queries"
         measure = import_module(f".{topic}", package=__package__).figures
         return dict(measure(options.seed, options.photos, options.folder))
-    for model in options.models or MODELS:
+    for model in options.models or shipped():
         figures |= import_module(f".{model.replace('-', '_')}", package=__package__).figures()
     return figures
+
+
+def shipped() -> list[str]:
+    """The models whose weights lie beside this package; a recipe may be there before its weights."""
+    return [model for model in MODELS if (WEIGHTS / model.replace("-", "_")).is_dir()]
 
 
 def table(figures: dict[str, Figure]) -> str:

@@ -39,7 +39,13 @@ def test_bars_say_what_is_met_and_what_is_missed(tables):
     assert met["MyVLM over simple replacement, objects"] == (45, True)
     assert met["MyVLM over LLM-guided replacement, objects"] == (20, False)
     assert met["recall, 4 photos over 2"] == (-0.5, True)  # within the spread over seeds
-    tables.add("2", "llava", "4", RECALL, 20)
+
+
+def test_more_photos_that_hurt_by_more_than_the_spread_miss_their_bar():
+    tables = Tables()
+    for count, recalls in {"1": (80, 82), "2": (90, 92), "4": (70, 72)}.items():
+        for recall in recalls:
+            tables.add("2", "llava", count, RECALL, recall)
     assert {bar["name"]: bar["met"] for bar in tables.bars()}["recall, 4 photos over 2"] is False
 
 
