@@ -113,6 +113,23 @@ class Concepts:
             raise disk_error(error, folder) from error
         return folder
 
+    def save_head(self, concept: Concept, head: Head) -> None:
+        """Put a new head, and what `concept` says of it, in the place of the old; the rest stays.
+
+        Raises DiskFull or HomeUnusable; what was there before is then still there.
+        """
+        folder = self.path(concept.name)
+        staged = self.root / f"{_NEW}{new_ulid()}"
+        try:
+            shutil.copytree(folder, staged)
+            (staged / RECORD).write_text(concept.to_json(), "utf-8")
+            save_file(_arrays(head), staged / HEAD)
+            with self._locked():
+                _replace(staged, folder)
+        except OSError as error:
+            shutil.rmtree(staged, ignore_errors=True)
+            raise disk_error(error, folder) from error
+
     def rename(self, name: str, to: str) -> Concept:
         """Give a concept another name; identifier and version stay. Raises UsageProblem if it is taken."""
         concept = self.find(name)
@@ -269,10 +286,12 @@ def _record(folder: Path) -> Concept:
 def _arrays(head: Head) -> dict[str, NDArray[np.float32]]:
     if isinstance(head, PersonHead):
         return {"embeddings": np.ascontiguousarray(head.embeddings)}
-    return {"weight": np.ascontiguousarray(head.weight), "bias": np.array([head.bias], np.float32)}
+    arrays = {"weight": np.ascontiguousarray(head.weight), "bias": np.array([head.bias], np.float32)}
+    return arrays | ({"own": np.ascontiguousarray(head.own)} if len(head.own) else {})
 
 
 def _head(concept: Concept, arrays: Mapping[str, NDArray[np.float32]]) -> Head:
     if concept.kind == "person":
         return PersonHead(arrays["embeddings"], concept.head.threshold)
-    return LinearHead(arrays["weight"], float(arrays["bias"][0]), concept.head.threshold)
+    head = LinearHead(arrays["weight"], float(arrays["bias"][0]), concept.head.threshold)
+    return dataclasses.replace(head, own=arrays["own"]) if "own" in arrays else head  # earlier ones lack it

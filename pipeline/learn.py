@@ -32,7 +32,7 @@ from .concepts import Concepts, Kept
 from .given import Given, GivenPhoto, Say, find_faces, read_photos
 from .home import ensure_home
 from .models import Models, fingerprint_of, load_models
-from .recognise import Recognised, make_object_head, make_person_head, person_threshold
+from .recognise import Recognised, make_object_head, make_person_head, person_threshold, tell_apart
 from .report import draw_report
 from .subject import Face, Subject, find_subject
 from .written import CAPTIONS, read_captions
@@ -113,6 +113,7 @@ def learn(settings: Settings, request: Request, say: Say = _silent) -> Concept:
     report = draw_report(concept, [(photo.image, photo.scale) for photo in given.photos])
     kept = Kept(concept, recognised.head, {key: one.vector for key, one in spoken.items()})
     store.save(kept, _copies(given, written), report)
+    tell_apart(models, settings, name, say)
     return concept
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..schemas.concept import Check, HeadInfo
+from ..schemas.concept import Check, Concept, HeadInfo, folder_of
 from ..schemas.settings import Settings
 from ..stages.clip import Clip
 from ..stages.faces import Faces
@@ -18,13 +18,15 @@ from ..stages.heads import linear, person
 from ..stages.heads.linear import LinearHead
 from ..stages.packs import CLIP, FACES, locate
 from .catalog import Catalog
-from .concepts import Head
+from .concepts import Concepts, Head
 from .given import Given, Say, clip_features, read_photos, stage_of
 from .models import Models
 from .negatives import WANTED, Negatives, from_folder, from_library, said_of, weighed
 from .subject import Face, Subject
 
 Floats = NDArray[np.float32]
+
+_SAME_PHOTO = 0.999  # similarity of a photo's features, once decoded from one copy and once from another
 
 
 @dataclass(frozen=True)
@@ -67,10 +69,44 @@ def make_object_head(
     Left out one by one, each photo should be found by a head made from the others, and each negative turned
     down by a head that didn't see it. Raises PhotosUnusable without anything to tell the object from.
     """
+    positives, own = clip_features(models, given), [photo.photo_id for photo in given.photos]
+    return _object_head(models, settings, positives, own, negatives, say, name)
+
+
+def tell_apart(models: Models, settings: Settings, name: str, say: Say) -> None:
+    """Make anew the heads that take photos of the new object `name` for theirs, told from it now.
+
+    Each gets a new version; what models learnt to say of it stays.
+    """
+    store = Concepts(settings.home)
+    new = store.load(name)
+    if not isinstance(new.head, LinearHead):
+        return
+    for concept, head in _other_objects(settings, new.concept.head.made_by, name):
+        taken = int((linear.probabilities(new.head.own, [head])[:, 0] >= head.threshold).sum())
+        if taken:
+            say(f"{concept.name} was found in {taken} of these photos: it is told apart from {name} now")
+            own = [photo.photo_id for photo in concept.photos]
+            again = _object_head(models, settings, head.own[: len(own)], own, None, _silent, concept.name)
+            told = replace(concept, version=concept.version + 1, head=again.info, check=again.check)
+            store.save_head(told, again.head)
+
+
+def _silent(_: str) -> None:
+    """Tell nobody."""
+
+
+def _object_head(
+    models: Models,
+    settings: Settings,
+    positives: Floats,
+    own: Collection[str],
+    negatives: Path | None,
+    say: Say,
+    name: str,
+) -> Recognised:
     started = time.monotonic()
-    positives = clip_features(models, given)
     catalog, made_by = Catalog(settings.catalog), stage_of(models, Clip).made_by
-    own = [photo.photo_id for photo in given.photos]
     said = said_of(catalog, made_by, name, own, positives.shape[1])
     others = _negatives(models, settings, positives, negatives, [*own, *said.photos], say)
     say(f"told apart from {others.origin}")
@@ -78,7 +114,9 @@ def make_object_head(
         say(f"and by what you said: {len(said.confirmed)} confirmed, {len(said.rejected)} rejected")
     clip = models.pack.of_kind(CLIP)[0]
     threshold = float(clip.settings.get("probability", 0.5))
-    told = (said.confirmed, weighed(said.rejected, len(others.features)))
+    alike = [_but(head.own, positives) for _, head in _other_objects(settings, made_by, name)]
+    known = np.concatenate([said.rejected, *alike])
+    told = (said.confirmed, weighed(known, len(others.features)))
     head, losses = _fit(positives, others.features, told, threshold)
     check = _left_out(positives, others.features, told, threshold)
     tail = losses[-max(1, len(losses) // 10) :]
@@ -86,11 +124,27 @@ def make_object_head(
         made_by,
         threshold,
         len(positives) + len(said.confirmed),
-        len(others.features) + len(said.rejected),
+        len(others.features) + len(known),
         round(float(np.mean(tail)), 4),
         round(time.monotonic() - started, 3),
     )
     return Recognised(head, info, check)
+
+
+def _other_objects(settings: Settings, made_by: str, name: str) -> list[tuple[Concept, LinearHead]]:
+    """The objects but `name` whose photos are known to the same CLIP model."""
+    store = Concepts(settings.home)
+    kept = [store.load(one.name) for one in store.all() if one.folder != folder_of(name)]
+    return [
+        (one.concept, one.head)
+        for one in kept
+        if isinstance(one.head, LinearHead) and len(one.head.own) and one.concept.head.made_by == made_by
+    ]
+
+
+def _but(photos: Floats, positives: Floats) -> Floats:
+    """Without those that are among the positives, too: one photo may teach two things."""
+    return photos[(photos @ positives.T).max(1) < _SAME_PHOTO]
 
 
 def _negatives(

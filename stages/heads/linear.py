@@ -7,7 +7,7 @@ of their logits. Training is MyVLM's, appendix B.2. People are `person.py`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,8 @@ class LinearHead:
     weight: NDArray[np.float32]  # (dimensions,)
     bias: float
     threshold: float = 0.5
+    #: The photos it was trained to find, (n, dimensions), unit rows: other concepts are told from them.
+    own: NDArray[np.float32] = field(default_factory=lambda: np.empty((0, 0), np.float32), compare=False)
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,8 @@ def fit(
         schedule.step()
         losses.append(float(loss.detach()))
     weight, bias = (part.detach().numpy() for part in (layer.weight, layer.bias))
-    return LinearHead(weight[1] - weight[0], float(bias[1] - bias[0]), threshold), losses
+    own = np.asarray(positives, np.float32)
+    return LinearHead(weight[1] - weight[0], float(bias[1] - bias[0]), threshold, own), losses
 
 
 def probabilities(features: Floats, heads: Sequence[LinearHead]) -> NDArray[np.float32]:

@@ -194,3 +194,24 @@ def test_what_cannot_be_learnt_is_one_line_and_leaves_nothing(
         learn(settings, dataclasses.replace(request, **wanted))
     assert "\n" not in str(caught.value)
     assert Concepts(settings.home).all() == []
+
+
+def test_two_objects_that_look_alike_are_told_apart_whichever_was_learnt_first(sample, settings, tmp_path):
+    photos = sorted(path for path in _folder(sample, sample.things[0]).iterdir() if path.suffix != ".json")
+    for name, some in (("first", photos[:3]), ("second", photos[3:])):
+        (tmp_path / name).mkdir()
+        for path in some:
+            shutil.copy(path, tmp_path / name)
+    store, told = Concepts(settings.home), []
+    learn(settings, _request("first", tmp_path / "first", kind="object"))
+    before = store.load("first")
+    learn(settings, _request("second", tmp_path / "second", kind="object"), told.append)
+    after, second = store.load("first"), store.load("second")
+    assert "first was found in 2 of these photos: it is told apart from second now" in told
+    assert (after.concept.version, second.concept.version) == (before.concept.version + 1, 1)
+    assert np.array_equal(
+        after.vectors["llava"], before.vectors["llava"]
+    )  # nothing was learnt to be said anew
+    mistaken = probabilities(second.head.own, [before.head, after.head])
+    assert (mistaken[:, 1] < mistaken[:, 0] - 0.05).all()
+    assert second.concept.head.negatives == before.concept.head.negatives + 3
