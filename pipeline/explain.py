@@ -27,7 +27,7 @@ from ..stages.vlm import families
 from ..stages.vlm.places import Box
 from ..stages.vlm.words import swap
 from .concepts import Concepts, Kept
-from .given import GivenPhoto, Say, clip_features, find_faces, read_files
+from .given import Given, GivenPhoto, Say, clip_features, find_faces, read_files
 from .home import disk_error
 from .models import Models, fingerprint_of, load_models
 
@@ -118,13 +118,13 @@ def explain(settings: Settings, photo: Path, name: str, vlm: str, say: Say) -> E
     kept = store.load(name)
     if not photo.is_file():
         raise UsageProblem(f"there is no photo {to_text(photo)}", "name a file")
-    given = read_files(models, [photo], 1, say).photos[0]
+    given = read_files(models, [photo], 1, say)
     if isinstance(kept.head, PersonHead):
-        evidence = _face_evidence(models, kept, kept.head, photo, given, store.path(name), say)
+        evidence = _face_evidence(models, kept, kept.head, given, store.path(name), say)
     else:
-        evidence = _likeness_evidence(models, kept, kept.head, photo, store.path(name), say)
-    caption, attention, spoken = _look(settings, models, kept, given, vlm)
-    return Explained(photo, given.image, kept.concept, evidence, spoken, caption, attention)
+        evidence = _likeness_evidence(models, kept, kept.head, given, store.path(name), say)
+    caption, attention, spoken = _look(settings, models, kept, given.photos[0], vlm)
+    return Explained(photo, given.photos[0].image, kept.concept, evidence, spoken, caption, attention)
 
 
 def write_picture(found: Explained, out: Path) -> None:
@@ -141,11 +141,11 @@ def write_picture(found: Explained, out: Path) -> None:
 
 
 def _face_evidence(
-    models: Models, kept: Kept, head: PersonHead, photo: Path, given: GivenPhoto, folder: Path, say: Say
+    models: Models, kept: Kept, head: PersonHead, given: Given, folder: Path, say: Say
 ) -> Evidence:
     """The photo's face that is nearest to one of those kept, and that one."""
     least = 1 - head.threshold
-    faces = find_faces(models, read_files(models, [photo], 1, say))
+    faces = find_faces(models, given)
     if not faces:
         return Evidence(False, None, least, None, None, None, None)
     embeddings = np.stack([face.embedding for face in faces])
@@ -155,7 +155,7 @@ def _face_evidence(
     shown = [used for used in kept.concept.photos if used.box is not None]
     nearest = shown[best] if best < len(shown) else None
     score = float(similarity[best])
-    x0, y0, x1, y1 = (float(value) * given.scale for value in faces[face].box)
+    x0, y0, x1, y1 = (float(value) * given.photos[0].scale for value in faces[face].box)
     image = nearest and _crop(models, folder / PHOTOS / nearest.file, nearest, say)
     return Evidence(score >= least, score, least, (x0, y0, x1, y1), nearest, score, image, len(faces))
 
@@ -172,19 +172,19 @@ def _crop(models: Models, path: Path, used: TrainingPhoto, say: Say) -> Image | 
 
 
 def _likeness_evidence(
-    models: Models, kept: Kept, head: LinearHead, photo: Path, folder: Path, say: Say
+    models: Models, kept: Kept, head: LinearHead, given: Given, folder: Path, say: Say
 ) -> Evidence:
     """The head's probability, and the training photo that is most like this one to CLIP."""
-    own = clip_features(models, read_files(models, [photo], 1, say))
+    own = clip_features(models, given)
     score = float(linear.probabilities(own, [head])[0, 0])
     used = [one for one in kept.concept.photos if (folder / PHOTOS / one.file).is_file()]
     nearest, likeness, image = None, None, None
     if used:
-        given = read_files(models, [folder / PHOTOS / one.file for one in used], len(used), say)
-        similarity = clip_features(models, given) @ own[0]
+        taught = read_files(models, [folder / PHOTOS / one.file for one in used], len(used), say)
+        similarity = clip_features(models, taught) @ own[0]
         best = int(similarity.argmax())
-        nearest = next(one for one in used if one.file == given.photos[best].path.name)
-        likeness, image = float(similarity[best]), given.photos[best].image
+        nearest = next(one for one in used if one.file == taught.photos[best].path.name)
+        likeness, image = float(similarity[best]), taught.photos[best].image
     return Evidence(score >= head.threshold, score, head.threshold, None, nearest, likeness, image)
 
 

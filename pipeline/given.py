@@ -27,6 +27,10 @@ from .subject import Face
 Say = Callable[[str], None]
 
 
+def silent(_: str) -> None:
+    """Tell nobody."""
+
+
 @dataclass(frozen=True)
 class GivenPhoto:
     """A photo that could be read."""

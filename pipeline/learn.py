@@ -22,6 +22,7 @@ from ..schemas.concept import PHOTOS, Concept, EmbeddingInfo, Kind, TrainingPhot
 from ..schemas.errors import ConceptMissing, UsageProblem
 from ..schemas.paths import to_text
 from ..schemas.settings import Settings
+from ..stages.heads.linear import LinearHead
 from ..stages.vlm import families
 from ..stages.vlm.base import Adapter
 from ..stages.vlm.embedding import learn as optimise
@@ -29,7 +30,7 @@ from ..stages.vlm.lessons import Plan, Pupil, write_lessons
 from ..stages.vlm.recipe import Recipe
 from ..stages.vlm.words import says
 from .concepts import Concepts, Kept
-from .given import Given, GivenPhoto, Say, find_faces, read_photos
+from .given import Given, GivenPhoto, Say, find_faces, read_photos, silent
 from .home import ensure_home
 from .models import Models, fingerprint_of, load_models
 from .recognise import Recognised, make_object_head, make_person_head, person_threshold, tell_apart
@@ -56,10 +57,6 @@ class Request:
     plan: Plan = field(default_factory=Plan)
 
 
-def _silent(line: str) -> None:
-    """Tell nobody."""
-
-
 @dataclass(frozen=True)
 class Looked:
     """What the photos given show, and how it is recognised; no vision-language model has seen them yet."""
@@ -70,7 +67,7 @@ class Looked:
     pupils: list[Pupil]  # the same with what is written about them
 
 
-def learn(settings: Settings, request: Request, say: Say = _silent) -> Concept:
+def learn(settings: Settings, request: Request, say: Say = silent) -> Concept:
     """Learn a concept and keep it; one of that name that is there already gets a new version.
 
     `say` is told what is going on, a line at a time. Raises UsageProblem, PhotosUnusable, ModelMissing,
@@ -113,11 +110,12 @@ def learn(settings: Settings, request: Request, say: Say = _silent) -> Concept:
     report = draw_report(concept, [(photo.image, photo.scale) for photo in given.photos])
     kept = Kept(concept, recognised.head, {key: one.vector for key, one in spoken.items()})
     store.save(kept, _copies(given, written), report)
-    tell_apart(models, settings, name, say)
+    if isinstance(recognised.head, LinearHead):
+        tell_apart(models, settings, name, recognised.head, say)
     return concept
 
 
-def retrain(settings: Settings, name: str, say: Say = _silent, vlm: str = "") -> Concept:
+def retrain(settings: Settings, name: str, say: Say = silent, vlm: str = "") -> Concept:
     """Learn a concept anew from the photos and captions that were kept with it, as the same kind.
 
     By the models that know it, or those that `vlm` names.

@@ -19,7 +19,7 @@ from ..stages.heads.linear import LinearHead
 from ..stages.packs import CLIP, FACES, locate
 from .catalog import Catalog
 from .concepts import Concepts, Head
-from .given import Given, Say, clip_features, read_photos, stage_of
+from .given import Given, Say, clip_features, read_photos, silent, stage_of
 from .models import Models
 from .negatives import WANTED, Negatives, from_folder, from_library, said_of, weighed
 from .subject import Face, Subject
@@ -73,27 +73,20 @@ def make_object_head(
     return _object_head(models, settings, positives, own, negatives, say, name)
 
 
-def tell_apart(models: Models, settings: Settings, name: str, say: Say) -> None:
-    """Make anew the heads that take photos of the new object `name` for theirs, told from it now.
+def tell_apart(models: Models, settings: Settings, name: str, new: LinearHead, say: Say) -> None:
+    """Make anew the heads that take photos of the object `name`, just kept, for theirs: told from it now.
 
     Each gets a new version; what models learnt to say of it stays.
     """
     store = Concepts(settings.home)
-    new = store.load(name)
-    if not isinstance(new.head, LinearHead):
-        return
-    for concept, head in _other_objects(settings, new.concept.head.made_by, name):
-        taken = int((linear.probabilities(new.head.own, [head])[:, 0] >= head.threshold).sum())
+    for concept, head in _other_objects(settings, stage_of(models, Clip).made_by, name):
+        taken = int((linear.probabilities(new.own, [head])[:, 0] >= head.threshold).sum())
         if taken:
             say(f"{concept.name} was found in {taken} of these photos: it is told apart from {name} now")
             own = [photo.photo_id for photo in concept.photos]
-            again = _object_head(models, settings, head.own[: len(own)], own, None, _silent, concept.name)
+            again = _object_head(models, settings, head.own[: len(own)], own, None, silent, concept.name)
             told = replace(concept, version=concept.version + 1, head=again.info, check=again.check)
             store.save_head(told, again.head)
-
-
-def _silent(_: str) -> None:
-    """Tell nobody."""
 
 
 def _object_head(

@@ -1,4 +1,4 @@
-"""How captions and boxes are judged: BLEU, CIDEr, METEOR, ROUGE-L, chrF, intersection over union.
+"""How captions are judged: BLEU, CIDEr, METEOR, ROUGE-L, chrF.
 
 BLEU and chrF are sacrebleu's, METEOR is NLTK's, ROUGE-L rouge-score's. METEOR goes without WordNet, which
 would have to be downloaded: words match as they are or by their stems. CIDEr is worked out here from its
@@ -102,12 +102,3 @@ def _columns(rows: Sequence[Sequence[str]]) -> list[list[str]]:
 
 def _words(text: str) -> list[str]:
     return _WORD.findall(text.lower())
-
-
-def overlap(one: Sequence[float], other: Sequence[float]) -> float:
-    """Intersection over union of two boxes (x0, y0, x1, y1) in the same units."""
-    wide = max(0.0, min(one[2], other[2]) - max(one[0], other[0]))
-    high = max(0.0, min(one[3], other[3]) - max(one[1], other[1]))
-    areas = [(box[2] - box[0]) * (box[3] - box[1]) for box in (one, other)]
-    total = sum(areas) - wide * high
-    return wide * high / total if total > 0 else 0.0

@@ -19,12 +19,12 @@ from ...schemas.settings import Settings
 from ...stages.vlm.base import Adapter, Features
 from ...stages.vlm.embedding import learn as optimise
 from ...stages.vlm.lessons import Lessons, Plan, write_lessons
-from ...stages.vlm.places import from_square
+from ...stages.vlm.places import from_square, intersection_over_union
 from ...stages.vlm.recipe import Recipe
 from ...stages.vlm.words import says, swap
 from .baselines import guided, keywords, simple
 from .likeness import Likeness
-from .metrics import caption_metrics, overlap
+from .metrics import caption_metrics
 from .paper import (
     ALL,
     FULL,
@@ -226,9 +226,10 @@ class Protocol:
             box = wording.boxes.read(text)
             if box is not None and self._padded:
                 box = from_square(box, round(width), round(height))
-            right = box is not None and true is not None
-            hit = right and overlap(np.multiply(box, [width, height] * 2).tolist(), true) >= _HIT  # type: ignore[arg-type]
-            self._answers.add(MYVLM, "boxes", 100.0 * bool(hit))
+            hit = False
+            if box is not None and true is not None:
+                hit = intersection_over_union(np.multiply(box, [width, height] * 2).tolist(), true) >= _HIT
+            self._answers.add(MYVLM, "boxes", 100.0 * hit)
 
     def _learn(self, one: Ready, count: int, plan: Plan | None = None) -> _Learnt:
         """Learn from the first `count` photos."""

@@ -16,10 +16,10 @@ from ...schemas.settings import Settings
 from ...stages.heads import linear, person
 from ...stages.heads.linear import LinearHead
 from ...stages.heads.person import PersonHead
-from ..given import Given, GivenPhoto, Say, clip_features, find_faces, read_files
+from ..given import Given, GivenPhoto, Say, clip_features, find_faces, read_files, silent
 from ..learn import Looked, look
 from ..models import Models
-from .data import Dataset, Draw, Shot, Subject, divide
+from .data import Dataset, Shot, Subject, divide
 from .paper import ALL, OBJECTS, PEOPLE
 from .tables import Tables
 
@@ -36,10 +36,9 @@ class Sizes:
 
 @dataclass(frozen=True)
 class Ready:
-    """One concept: what was learnt from, and the photos that judge it."""
+    """One concept: what was learnt, and the photos that judge it."""
 
     subject: Subject
-    draw: Draw
     looked: Looked
     shots: list[Shot]  # to judge by, with
     photos: list[GivenPhoto]  # their pictures, and whether
@@ -71,7 +70,7 @@ def make_ready(
         try:
             taught = read_files(models, [shot.path for shot in draw.training], sizes.training, say)
             judged = read_files(models, [shot.path for shot in draw.validation], sizes.validation, say)
-            looked.append(look(settings, models, subject.name, taught, written, None, None, _quiet))
+            looked.append(look(settings, models, subject.name, taught, written, None, None, silent))
         except PhotosUnusable as error:
             say(f"{subject.name} is left out: {error.cause}")
             continue
@@ -93,14 +92,10 @@ def make_ready(
             fires = linear.probabilities(clips[number], [head])[:, 0] >= head.threshold
         else:
             fires = np.array([people.index(number) in found for found in owners[number]])
-        ready.append(Ready(subject, draw, looked[number], shots, given[number].photos, fires, clips[number]))
+        ready.append(Ready(subject, looked[number], shots, given[number].photos, fires, clips[number]))
     names = [drawn[number][0].name for number in people]
     _table_7(ready, owners, names, tables)
     return ready
-
-
-def _quiet(line: str) -> None:
-    """Tell nobody."""
 
 
 def _has_clip(models: Models) -> bool:

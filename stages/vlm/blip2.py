@@ -17,12 +17,12 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image as PillowImage
 from torch import Tensor
-from torch.nn.functional import cross_entropy, normalize, pad
+from torch.nn.functional import normalize, pad
 from transformers import AutoProcessor, Blip2ForConditionalGeneration, GenerationConfig
 
 from ..images import Image
 from .base import IGNORED, Adapter, Features, Inputs, Losses, Sampling, Vectors
-from .decoder import load_pretrained, token_cost
+from .language import drawing, load_pretrained, token_cost, words_loss
 from .prefix import pad_left
 from .qformer import balance
 from .recipe import PAPER, Recipe
@@ -149,8 +149,7 @@ class Blip2(Adapter):
                 position_ids=(mask.cumsum(1) - 1).clamp(min=0),
                 logits_to_keep=longest + 1,
             ).logits[:, :-1]
-        each = cross_entropy(made.float().transpose(1, 2), labels, ignore_index=IGNORED, reduction="none")
-        words = (each.sum(1) / (labels != IGNORED).sum(1)).mean()
+        words = words_loss(made, labels)
         if not attention:
             return Losses(words, words.new_zeros(()))
         given = seen[..., self._tokens :].square().mean((0, 2, 3))  # (rows, vectors)
@@ -169,7 +168,8 @@ class Blip2(Adapter):
         if sampling:
             torch.manual_seed(sampling.seed)
         keys = [(id(photo), *map(id, own)) for photo, own in zip(features, vectors, strict=True)]
-        order = sorted(range(len(prompts)), key=lambda row: (len(prompts[row]), keys.index(keys[row])))
+        first = {key: row for row, key in reversed(list(enumerate(keys)))}
+        order = sorted(range(len(prompts)), key=lambda row: (len(prompts[row]), first[keys[row]]))
         answers = [""] * len(prompts)
         for start in range(0, len(order), _ROWS):
             rows = order[start : start + _ROWS]
@@ -269,16 +269,13 @@ class Blip2(Adapter):
     def _settings(self, max_new_tokens: int, before: int, sampling: Sampling | None) -> GenerationConfig:
         own = self._language.generation_config
         places = getattr(self._text, "max_position_embeddings", None) or max_new_tokens + before
-        drawn: dict[str, Any] = {"do_sample": False}
-        if sampling:
-            drawn = {"do_sample": True, "temperature": sampling.temperature, "top_p": sampling.top_p}
         return GenerationConfig(
             max_new_tokens=max(1, min(max_new_tokens, places - before)),
             bos_token_id=own.bos_token_id,
             eos_token_id=own.eos_token_id,
             pad_token_id=own.pad_token_id,
             decoder_start_token_id=own.decoder_start_token_id,
-            **drawn,
+            **drawing(sampling),
         )
 
 

@@ -8,7 +8,7 @@ model it is, and how a photo becomes tokens, is said by its adapter (`llava.py`,
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -17,13 +17,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn.functional import cross_entropy, normalize
+from torch.nn.functional import normalize
 from transformers import GenerationConfig
-from transformers.utils import logging as transformers_logging
 
-from ...schemas.errors import ModelDamaged, ModelMissing
-from ...schemas.paths import to_text
 from .base import IGNORED, Adapter, Features, Inputs, Losses, Sampling, Vectors
+from .language import drawing, load_pretrained, token_cost, words_loss
 from .places import Box
 from .prefix import Prefixes, pad_left
 
@@ -60,6 +58,13 @@ class Decoder(Adapter):
     def width(self) -> int:
         """The language model's hidden size."""
         return int(self._embed.weight.shape[1])
+
+    def _features(self, found: Any, first: Sequence[int] | slice = slice(None)) -> list[Features]:
+        """Photos from what `get_image_features` gives; `first` are the tower's rows that show them whole."""
+        norms = found.last_hidden_state[first, 0].float().norm(dim=-1)
+        return [
+            Features(tokens, float(norm)) for tokens, norm in zip(found.pooler_output, norms, strict=True)
+        ]
 
     def vector(self, values: NDArray[np.floating]) -> Tensor:
         """A kept concept vector on the model's device."""
@@ -104,10 +109,7 @@ class Decoder(Adapter):
             logits_to_keep=longest + 1,
         )
         labels = inputs.labels[:, -longest:]
-        each = cross_entropy(
-            made.logits[:, :-1].float().transpose(1, 2), labels, ignore_index=IGNORED, reduction="none"
-        )
-        words = (each.sum(1) / (labels != IGNORED).sum(1)).mean()
+        words = words_loss(made.logits[:, :-1], labels)
         return Losses(words, _attention(made.attentions, inputs) if attention else words.new_zeros(()))
 
     @torch.no_grad()
@@ -209,16 +211,13 @@ class Decoder(Adapter):
     def _settings(self, max_new_tokens: int, sampling: Sampling | None) -> GenerationConfig:
         own = self._model.generation_config
         pad = own.pad_token_id if own.pad_token_id is not None else self._tokenizer.pad_token_id
-        drawn: dict[str, Any] = {"do_sample": False}
-        if sampling:
-            drawn = {"do_sample": True, "temperature": sampling.temperature, "top_p": sampling.top_p}
         eos = own.eos_token_id if own.eos_token_id is not None else self._tokenizer.eos_token_id
         return GenerationConfig(
             max_new_tokens=max_new_tokens,
             bos_token_id=own.bos_token_id,
             eos_token_id=eos,
             pad_token_id=eos if pad is None else pad,
-            **drawn,
+            **drawing(sampling),
         )
 
     def _split_anew(self, prompt: str) -> tuple[Tensor, Tensor]:
@@ -236,39 +235,6 @@ class Decoder(Adapter):
     def _target(self, text: str) -> Tensor:
         ids = self._tokenizer(text, add_special_tokens=False).input_ids
         return torch.tensor([*ids, self._tokenizer.eos_token_id], device=self.device)
-
-
-def load_pretrained(
-    folder: Path,
-    title: str,
-    read: Callable[[Path, Any], tuple[Any, Any]],
-    device: str,
-    dtype: torch.dtype | None = None,
-) -> tuple[Any, Any]:
-    """What `read` makes of a folder: the model, frozen and on its device, and its processor.
-
-    Raises ModelMissing or ModelDamaged.
-    """
-    if not (folder / "config.json").is_file() or not any(folder.glob("*.safetensors")):
-        raise ModelMissing(
-            f"there is no {title} (config.json, *.safetensors) in {to_text(folder)}", "myvlm-tag models pull"
-        )
-    transformers_logging.disable_progress_bar()
-    try:
-        # 16-bit multiplies well on GPUs only; a CPU converts it back and forth.
-        model, processor = read(folder, dtype or ("auto" if device == "cuda" else torch.float32))
-    except Exception as error:  # transformers and its parts raise their own kinds
-        words = str(error).strip().splitlines() or [type(error).__name__]
-        cause = f"the {title} in {to_text(folder)} can't be loaded: {words[0][:200]}"
-        raise ModelDamaged(cause, "check it with: myvlm-tag models verify") from error
-    return model.to(device).eval().requires_grad_(False), processor
-
-
-def token_cost(tokenizer: Any, word: str) -> int | None:
-    """How many tokens `word` is as part of a sentence; None if the tokenizer doesn't know it."""
-    ids = tokenizer(f"a {word}", add_special_tokens=False).input_ids
-    unknown = tokenizer.unk_token_id
-    return None if unknown in ids else len(ids) - 1
 
 
 def _flags(length: int, start: int, stop: int, device: str) -> Tensor:

@@ -55,10 +55,7 @@ class Llava(Decoder):
         first = [0]  # which rows of the tower's output show whole photos
         for size in made.get("image_sizes", [None] * len(images))[:-1]:
             first.append(first[-1] + (1 if size is None else self._tiles(size)))
-        norms = found.last_hidden_state[first, 0].float().norm(dim=-1)
-        return [
-            Features(tokens, float(norm)) for tokens, norm in zip(found.pooler_output, norms, strict=True)
-        ]
+        return self._features(found, first)
 
     def _tiles(self, size: Tensor) -> int:
         """How many pictures LLaVA-1.6 makes of a photo: the whole, and its tiles."""

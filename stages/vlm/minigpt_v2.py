@@ -57,8 +57,4 @@ class MiniGPTv2(Decoder):
             return []
         pictures = [PillowImage.fromarray(image) for image in images]
         made = self._processor.image_processor(pictures, return_tensors="pt").to(self.device)
-        found = self._model.get_image_features(made["pixel_values"].to(self._model.dtype))
-        norms = found.last_hidden_state[:, 0].float().norm(dim=-1)
-        return [
-            Features(tokens, float(norm)) for tokens, norm in zip(found.pooler_output, norms, strict=True)
-        ]
+        return self._features(self._model.get_image_features(made["pixel_values"].to(self._model.dtype)))

@@ -2,9 +2,26 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
+from collections.abc import Mapping
+from typing import Any
 
 import psutil
+
+from .conftest import command
+
+
+def start_run(environment: Mapping[str, str], *arguments: Any) -> subprocess.Popen[str]:
+    """Start `myvlm-tag run` as its own process group."""
+    return subprocess.Popen(
+        command("run", *arguments),
+        env=os.environ | environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
 
 
 def descendants(process: subprocess.Popen[str]) -> list[psutil.Process]:

@@ -20,8 +20,8 @@ from myvlm_tag.pipeline.chain import Chain
 from myvlm_tag.pipeline.home import ensure_home, locked
 from myvlm_tag.schemas.errors import DiskFull, HomeUnusable, LibraryMissing, ModelDamaged, NotVisible
 
-from .conftest import command, write_photos
-from .processes import descendants, kill, wait_for_end
+from .conftest import write_photos
+from .processes import descendants, kill, start_run, wait_for_end
 
 Ask = Callable[[str], list[tuple[Any, ...]]]
 DECODER = "accidents:read_photo"
@@ -162,19 +162,9 @@ def start(home: Path, light_pack: Path, tmp_path: Path) -> Callable[[], subproce
         "MYVLM_TAG_BATCH_SIZE": "2",
         "MYVLM_TAG_COMMIT_PHOTOS": "4",
     }
-    arguments = ["run", tmp_path / "library", "--home", home, "--models", light_pack, "--workers", "2"]
+    arguments = [tmp_path / "library", "--home", home, "--models", light_pack, "--workers", "2"]
 
-    def start() -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            command(*arguments),
-            env=os.environ | environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
-
-    return start
+    return lambda: start_run(environment, *arguments)
 
 
 @pytest.mark.slow

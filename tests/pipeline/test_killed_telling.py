@@ -15,8 +15,8 @@ import pytest
 from myvlm_tag.pipeline.catalog import Catalog
 from myvlm_tag.schemas.settings import Settings
 
-from .conftest import command, write_photos
-from .processes import descendants, kill, wait_for_end
+from .conftest import write_photos
+from .processes import descendants, kill, start_run, wait_for_end
 
 Ask = Callable[[str], list[tuple[Any, ...]]]
 PHOTOS = 8  # a cycle; every second one shows somebody
@@ -44,17 +44,7 @@ def start(settings: Settings, tmp_path: Path) -> Callable[[], subprocess.Popen[s
     }
     where = ["--home", settings.home, "--models", settings.models, "--workers", "1"]
 
-    def start() -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            command("run", tmp_path / "library", *where),
-            env=os.environ | environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
-
-    return start
+    return lambda: start_run(environment, tmp_path / "library", *where)
 
 
 @pytest.mark.slow

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from myvlm_tag.stages.vlm.places import intersection_over_union
 from myvlm_tag.stages.vlm.words import BOX, CAPTION
-from myvlm_tag.world.boxes import intersection_over_union
 from myvlm_tag.world.identity import sample_person
 from myvlm_tag.world.measure.llava import Asked, Speaker
 from myvlm_tag.world.render import render

@@ -16,8 +16,8 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from ...schemas.paths import to_text
+from ...stages.vlm.places import intersection_over_union
 from ...stages.vlm.words import says, swap
-from ..boxes import intersection_over_union
 from ..sentences import PLACE_PHRASES, WHERE_PHRASES
 from ..truth import article
 

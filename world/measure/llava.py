@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
+from ...stages.vlm.places import intersection_over_union
 from ...stages.vlm.wording import LLAVA, Wording
-from ..boxes import intersection_over_union
 from ..scene import Scene, sample_scene
 from ..sentences import caption, phrase, questions, refer
 from ..train.text import CAPTION_INSTRUCTIONS, IDENTIFIER, introduce

@@ -14,9 +14,9 @@ import torch
 from torch import nn
 from transformers import PreTrainedTokenizerFast
 
-from .batches import IGNORED
 from .blip2_batches import QUERIES, make_batch
 from .blip2_task import Blip2Task, run_batch
+from .held_out import likeliest
 from .pool import Pool
 
 _BATCHES, _BATCH = 12, 24
@@ -40,9 +40,7 @@ def describe(
         with torch.no_grad(), torch.autocast(device.split(":")[0], torch.bfloat16):
             states, *_ = run_batch(task, compiled, batch, rng, noise=0.0)
             scores, _ = task.logits(states, batch.labels)
-        due = batch.labels[:, 1:] != IGNORED
-        best = torch.full_like(batch.labels[:, 1:], IGNORED)
-        best[due] = scores.argmax(-1)
+        due, best = likeliest(scores, batch.labels)
         for row, reading in enumerate(batch.readings):
             segments = batch.segments[row, QUERIES + 1 :]
             own = [i for i in reading.introductions if i.key]

@@ -17,8 +17,17 @@ from transformers import Blip2VisionConfig, Blip2VisionModel, CLIPVisionModel
 
 from .checkpoint import load
 from .parallel import Run, finished, launch
-from .pool import SIZE, Pool
-from .vision import HEADS, LAYERS, PATCH, WIDTH, TruthHeads, TruthTask, fit_truth, load_truth, to_pixels
+from .pool import Pool
+from .vision import (
+    LAYERS,
+    PATCH,
+    SHAPE,
+    TruthHeads,
+    TruthTask,
+    fit_truth,
+    load_truth,
+    to_pixels,
+)
 
 CHECKPOINT = "eva"
 MINUTES = 6.0
@@ -29,12 +38,7 @@ _LOOKED_AT = 256  # photos whose embeddings give the scale that pre_layernorm ha
 def build_eva() -> Blip2VisionModel:
     """The untrained tower, of the CLIP-ViT tower's size."""
     config = Blip2VisionConfig(
-        hidden_size=WIDTH,
-        intermediate_size=4 * WIDTH,
-        num_hidden_layers=LAYERS,
-        num_attention_heads=HEADS,
-        image_size=SIZE,
-        patch_size=PATCH,
+        **SHAPE,
         hidden_act="gelu",
         layer_norm_eps=1e-5,
         initializer_range=0.02,

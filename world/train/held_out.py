@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..boxes import intersection_over_union
+from ...stages.vlm.places import intersection_over_union
 from .batches import IGNORED, Packer, make_batch
 from .context import ContextModel, run_batch
 from .pool import Pool
@@ -34,9 +34,7 @@ def describe(
         with torch.no_grad(), torch.autocast(device, torch.bfloat16):
             states, *_ = run_batch(task, compiled, batch, rng, noise=0.0)
             scores, _ = task.logits(states, batch.labels)
-        due = batch.labels[:, 1:] != IGNORED
-        best = torch.full_like(batch.labels[:, 1:], IGNORED)
-        best[due] = scores.argmax(-1)
+        due, best = likeliest(scores, batch.labels)
         for index, row in enumerate(batch.rows):
             for turn_number, turn in enumerate(row.said, start=1):
                 place = due[index] & (batch.segments[index, 1:] == turn_number)
@@ -47,6 +45,14 @@ def describe(
                 mode = ("vector" if turn.as_vectors else "words") if turn.introductions else "plain"
                 right[turn.topic][mode].append(float(score))
     return ", ".join(f"{topic} {_by_mode(scores)}" for topic, scores in sorted(right.items()))
+
+
+def likeliest(scores: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """Where a token is due, and the likeliest there, from the scores at those places: (rows, length - 1)."""
+    due = labels[:, 1:] != IGNORED
+    best = torch.full_like(labels[:, 1:], IGNORED)
+    best[due] = scores.argmax(-1)
+    return due, best
 
 
 def _by_mode(scores: dict[str, list[float]]) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -61,15 +62,21 @@ _CODES = {
 }
 
 
+#: Of every pocket tower, whichever class it is.
+SHAPE: dict[str, Any] = {
+    "hidden_size": WIDTH,
+    "intermediate_size": 4 * WIDTH,
+    "num_hidden_layers": LAYERS,
+    "num_attention_heads": HEADS,
+    "image_size": SIZE,
+    "patch_size": PATCH,
+}
+
+
 def build_tower() -> CLIPVisionModel:
     """The untrained tower: a ViT of 81 patches and a class token."""
     config = CLIPVisionConfig(
-        hidden_size=WIDTH,
-        intermediate_size=4 * WIDTH,
-        num_hidden_layers=LAYERS,
-        num_attention_heads=HEADS,
-        image_size=SIZE,
-        patch_size=PATCH,
+        **SHAPE,
         projection_dim=WIDTH,
         hidden_act="gelu",
         attn_implementation="eager",  # the fastest on a CPU at this size

@@ -2,7 +2,7 @@
 
 import pytest
 from myvlm_tag.pipeline.evaluate.baselines import guided, keywords, simple
-from myvlm_tag.pipeline.evaluate.metrics import caption_metrics, cider, overlap
+from myvlm_tag.pipeline.evaluate.metrics import caption_metrics, cider
 from myvlm_tag.stages.vlm.words import says
 
 SAID = ["a dog on the beach", "a woman wearing a red coat in the kitchen"]
@@ -28,11 +28,6 @@ def test_cider_counts_what_few_captions_say_for_more():
     common = cider([(["a", "hat"], [words]) for words in right])
     rare = cider([(["the", words[1]], [words]) for words in right])
     assert 0 < common < rare < 10
-
-
-def test_boxes_overlap_by_what_they_share():
-    assert overlap((0, 0, 2, 2), (1, 0, 3, 2)) == pytest.approx(1 / 3)
-    assert overlap((0, 0, 1, 1), (2, 2, 3, 3)) == 0
 
 
 def test_keywords_are_what_the_plain_model_calls_the_thing():

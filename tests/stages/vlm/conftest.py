@@ -3,42 +3,32 @@
 import numpy as np
 import pytest
 from myvlm_tag.tests.stages.vlm.blip2_checkpoints import write_blip2_opt, write_blip2_t5
-from myvlm_tag.tests.stages.vlm.checkpoints import write_llava, write_llava_next, write_minigpt_v2
+from myvlm_tag.tests.stages.vlm.checkpoints import (
+    write_llava,
+    write_llava_next,
+    write_minigpt_v2,
+    write_minigpt_v2_parts,
+)
 
 
-@pytest.fixture(scope="session")
-def llava_next_folder(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("llava-next")
-    write_llava_next(folder)
+def written(write):
+    """A fixture: the folder that `write` filled, once for all tests."""
+
+    @pytest.fixture(scope="session")
+    def folder(tmp_path_factory):
+        made = tmp_path_factory.mktemp(write.__name__)
+        write(made)
+        return made
+
     return folder
 
 
-@pytest.fixture(scope="session")
-def llava_folder(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("llava")
-    write_llava(folder)
-    return folder
-
-
-@pytest.fixture(scope="session")
-def minigpt_v2_folder(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("minigpt-v2")
-    write_minigpt_v2(folder)
-    return folder
-
-
-@pytest.fixture(scope="session")
-def blip2_t5_folder(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("blip2-t5")
-    write_blip2_t5(folder)
-    return folder
-
-
-@pytest.fixture(scope="session")
-def blip2_opt_folder(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("blip2-opt")
-    write_blip2_opt(folder)
-    return folder
+llava_next_folder = written(write_llava_next)
+llava_folder = written(write_llava)
+minigpt_v2_folder = written(write_minigpt_v2)
+minigpt_v2_parts = written(write_minigpt_v2_parts)
+blip2_t5_folder = written(write_blip2_t5)
+blip2_opt_folder = written(write_blip2_opt)
 
 
 @pytest.fixture(scope="session")

@@ -18,13 +18,6 @@ QUESTION = "[vqa] Where is Bob?"
 
 
 @pytest.fixture(scope="module")
-def parts(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("parts")
-    write_minigpt_v2_parts(folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
 def adapter(minigpt_v2_folder):
     return MiniGPTv2(minigpt_v2_folder, "0123")
 
@@ -70,10 +63,10 @@ def _with_lora(folder, trained):
     return model
 
 
-def test_what_is_put_together_computes_what_the_published_parts_say(parts, adapter, photos):
-    trained = torch.load(parts / "minigptv2_checkpoint.pth", weights_only=True)["model"]
-    eva = torch.load(parts / "eva_vit_g.pth", weights_only=True)
-    language = _with_lora(parts, trained)
+def test_what_is_put_together_computes_what_the_published_parts_say(minigpt_v2_parts, adapter, photos):
+    trained = torch.load(minigpt_v2_parts / "minigptv2_checkpoint.pth", weights_only=True)["model"]
+    eva = torch.load(minigpt_v2_parts / "eva_vit_g.pth", weights_only=True)
+    language = _with_lora(minigpt_v2_parts, trained)
     pixels = adapter._processor.image_processor([Image.fromarray(photos[0])], return_tensors="pt")
     with torch.no_grad():
         states = _tower(eva, pixels["pixel_values"])

@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from myvlm_tag.stages.vlm.places import body_around, from_square, pointed_out, side
+from myvlm_tag.stages.vlm.places import body_around, from_square, intersection_over_union, pointed_out, side
 from myvlm_tag.stages.vlm.wording import LLAVA, MINIGPT_V2
 
 FORMS = [LLAVA.boxes, MINIGPT_V2.boxes]
@@ -81,3 +81,8 @@ def test_the_body_around_a_face_holds_the_face_and_stays_in_the_photo(corners):
     body = body_around((x0, y0, x1, y1))
     assert 0 <= body[0] <= x0 <= x1 <= body[2] <= 1
     assert 0 <= body[1] <= y0 <= y1 <= body[3] <= 1
+
+
+def test_boxes_overlap_by_what_they_share():
+    assert intersection_over_union((0, 0, 2, 2), (1, 0, 3, 2)) == pytest.approx(1 / 3)
+    assert intersection_over_union((0, 0, 1, 1), (2, 2, 3, 3)) == 0
