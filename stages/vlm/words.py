@@ -61,12 +61,12 @@ _FEMALE = _words("woman girl lady mother grandmother bride actress mom grandma")
 _MALE = _words("man boy guy gentleman father grandfather groom actor dad grandpa")
 PEOPLE = {*_FEMALE, *_MALE, *_words("person child kid baby toddler teenager adult individual")}
 FILLERS = _words("a an the and with no yes is has in of image")
-_COLORS = _words(
+COLORS = _words(
     "black white gray grey brown red orange yellow green blue purple pink beige tan golden silver dark light"
 )
 STOP = (
     "with|in|on|at|and|or|is|are|was|of|to|next|near|by|from|under|over|behind|beside|inside|outside|who|that|which|"
-    r"\w+ing|has|have|sits|stands|lies|holds|wears|looks|walks|while|as|against|between|\w+ed"
+    r"\w+ing|has|have|sits|stands|lies|holds|wears|looks|walks|while|as|against|between|(?!red\b)\w+ed"
 )
 PHRASE = re.compile(
     rf"\b(an?|the|one)\s+((?:[\w'-]+\s+){{0,4}}?[\w'-]+)(?=\s+(?:{STOP})\b|\s*[.,;:!?]|\s*$)", re.IGNORECASE
@@ -83,7 +83,7 @@ def class_word(captions: Sequence[str], person: bool) -> str:
     same = [phrase.lower().split() for found in phrases for phrase in found if _head(phrase) == head]
     common = [head]
     for words in zip(*(phrase[-2::-1] for phrase in same), strict=False):
-        if len(set(words)) > 1 or words[0] in _COLORS or person:
+        if len(set(words)) > 1 or words[0] in COLORS or person:
             break
         common.insert(0, words[0])
     return " ".join(common)

@@ -172,7 +172,7 @@ def test_sixteen_bits_give_nearly_the_same_loss_and_are_spoken_with(loaded, phot
         float(one.loss(one.inputs(one.encode(photos), vectors, prompts, TARGETS)).words)
         for one in (adapter, narrow)
     ]
-    assert losses[1] == pytest.approx(losses[0], rel=0.05)  # random weights of some size magnify rounding
+    assert losses[1] == pytest.approx(losses[0], rel=0.02)
     assert len(narrow.generate(narrow.encode(photos), vectors, prompts, TOKENS)) == 4
 
 
