@@ -135,7 +135,8 @@ def _cast(adapter: Adapter) -> _Cast:
         introduction = introduce(name, entity, [], rng, None)
         assert introduction is not None
         vector = adapter.meaning(introduction.words).cpu().numpy()
-        spoken[entity.key] = Spoken(name, entity.kind == "person", vector / np.linalg.norm(vector))
+        unit = vector / np.linalg.norm(vector)
+        spoken[entity.key] = Spoken(name, entity.kind == "person", entity.noun, unit)
     return _Cast(entities, spoken)
 
 

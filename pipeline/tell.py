@@ -154,7 +154,10 @@ def _prepare(
         content,
         {
             one.concept.name: Spoken(
-                one.concept.identifier, one.concept.kind == "person", one.vectors[vlm.key]
+                one.concept.identifier,
+                one.concept.kind == "person",
+                one.concept.class_word,
+                one.vectors[vlm.key],
             )
             for one in kept
             if (info := learnt[one.concept.name]) and info.made_by == f"{vlm.key} {content}"

@@ -145,7 +145,7 @@ CAPTIONS = pa.schema(
         pa.field("caption", pa.string()),  # with the names
         pa.field("prompt", pa.string()),  # as the model saw it
         pa.field("said", pa.string()),  # as the model said it, with the identifiers
-        pa.field("mended", pa.string()),  # the same, put right by a closer look at the people in it
+        pa.field("mended", pa.string()),  # the same, put right by closer looks and by heads
         *_TOLD,
     ]
 )

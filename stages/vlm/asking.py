@@ -7,7 +7,7 @@ people a vector means, while the face head does. Its knowledge can be used in th
 - place: in company, a question begins with where the face is of whom it is about, and a box is asked for by
   the side on which they are, where nobody else is there;
 - crop: besides, what concerns a person alone is asked of the part of the photo around their body, and the
-  caption is put right by that (`mending.py`).
+  caption is put right by that, and things that it calls by no name get theirs (`mending.py`).
 
 The caption is always asked for without a word about anyone.
 """
@@ -27,7 +27,7 @@ from .wording import LLAVA, Wording
 ON_CROPS = ("wearing", "doing", "color", "hair", "glasses", "expression")
 WHOLE = -1  # the photo, no part of it
 
-_VERSION = 3  # raised when the same settings would ask, or mend, in another way
+_VERSION = 4  # raised when the same settings would ask, or mend, in another way
 
 
 @dataclass(frozen=True)

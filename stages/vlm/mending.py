@@ -1,10 +1,11 @@
-"""Puts a caption right by a closer look at the people in it: who wears and does what.
+"""Puts a caption right by what else is known of the photo: who wears and does what, and whose the mug is.
 
 MyVLM's caption says a name, but among several people not always of the right one, and now and then one that
 nobody there has. Each known person was also looked at alone, around their body (`asking.py`, crop). A clause
 of the caption that says what someone wears is given to whomever that look shows in the same clothes, and then
-says their name and what the look says of them. A caption that says nothing of the kind stays as it is. No
-model is asked here; English.
+says their name and what the look says of them. And a thing that is in the photo, as its head found, and that
+the caption speaks of as "a red mug" gets its name, if no other mug there could be meant. A caption that says
+nothing of the kind stays as it is. No model is asked here; English.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from .words import FEMALE_NAMES, MALE_NAMES, PEOPLE, PHRASE, STOP, says
+from .words import COLORS, FEMALE_NAMES, MALE_NAMES, PEOPLE, PHRASE, STOP, says
 
 #: How much speaks for a clause being about someone: the clothes, the name, the verb.
 _CLOTHES, _NAME, _VERB = 4, 2, 1
@@ -35,6 +36,15 @@ class Look:
     identifier: str
     clothes: str = ""  # "a red coat"
     doing: str = ""  # "holding a cup"
+
+
+@dataclass(frozen=True)
+class Thing:
+    """What a caption could call a known thing without knowing it."""
+
+    identifier: str
+    class_word: str  # "toy car"; empty if nothing is known
+    color: str = ""  # what was answered about it; empty where it wasn't asked
 
 
 @dataclass(frozen=True)
@@ -72,6 +82,31 @@ def mend(caption: str, looks: Sequence[Look], identifiers: Collection[str]) -> s
             who = "someone" if who.casefold() in known | strange else who
             text += who + caption[clause.who.end("who") : at]
     return text + caption[at:]
+
+
+def name_things(caption: str, things: Sequence[Thing]) -> str:
+    """The caption with the identifiers of things it speaks of by their class word alone.
+
+    Of several phrases that could mean a thing its color decides; what stays in doubt, stays unnamed.
+    """
+    meant: dict[tuple[int, int], list[str]] = {}
+    for thing in things:
+        if thing.class_word and not says(caption, thing.identifier):
+            phrases = _phrases_for(caption, thing)
+            if len(phrases) == 1:
+                meant.setdefault(phrases[0].span(), []).append(thing.identifier)
+    for (start, end), identifiers in sorted(meant.items(), reverse=True):
+        if len(identifiers) == 1:
+            caption = caption[:start] + identifiers[0] + caption[end:]
+    return caption
+
+
+def _phrases_for(caption: str, thing: Thing) -> list[re.Match[str]]:
+    word = re.compile(rf"(?:.*\s)?{re.escape(thing.class_word)}", re.IGNORECASE)
+    found = [phrase for phrase in PHRASE.finditer(caption) if word.fullmatch(phrase[2])]
+    colors = [color for color in COLORS if says(thing.color, color)]
+    fitting = [phrase for phrase in found if any(says(phrase[2], color) for color in colors)]
+    return fitting if len(found) > 1 else found
 
 
 def _clauses(caption: str, names: Sequence[str]) -> list[_Clause]:

@@ -15,13 +15,14 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from ...schemas.settings import CROP
 from ...schemas.tables import FAILURE
 from ..base import Stage
 from ..images import IMAGE_FIELDS, Image, from_table
 from ..packs import Model, locate
 from .asking import WHOLE, Manner, Request, Requests, Subject
 from .families import load
-from .mending import Look, mend
+from .mending import Look, Thing, mend, name_things
 from .places import Box, body_around, from_square
 from .words import swap
 
@@ -66,6 +67,7 @@ class Spoken:
 
     identifier: str
     person: bool
+    class_word: str  # what a caption calls it without a name; empty if unknown
     vector: NDArray[np.float32]  # (width,), norm 1
 
 
@@ -149,7 +151,7 @@ class Tell(Stage):
         self._say([(photo, photo.requests.caption) for photo in photos], _CAPTION)
         columns: dict[str, list[Any]] = {name: [None] * table.num_rows for name in self.gives.names}
         for photo in photos:
-            columns["caption"][photo.row] = _caption(photo)
+            columns["caption"][photo.row] = self._caption(photo)
             columns["answers"][photo.row] = _answers(photo)
             columns["boxes"][photo.row] = [self._box(photo, request) for request in photo.requests.boxes]
         for given in self.gives:
@@ -200,6 +202,26 @@ class Tell(Stage):
         for (photo, request), text in zip(asked, said, strict=True):
             photo.said[request] = text
 
+    def _caption(self, photo: _Photo) -> dict[str, str]:
+        """The caption as it was said, put right if that is wanted, and with names."""
+        said = photo.said[photo.requests.caption]
+        mended = self._mended(photo, said) if self.manner.people == CROP else said
+        prompt = photo.requests.caption.prompt
+        return {"caption": _named(photo, mended), "prompt": prompt, "said": said, "mended": mended}
+
+    def _mended(self, photo: _Photo, caption: str) -> str:
+        """Put right by the closer looks at people, and by the class words of things."""
+        looks, things = [], []
+        for about, subject in enumerate(photo.subjects):
+            if about in photo.requests.crops:
+                seen = (_answer(photo, about, topic) for topic in ("wearing", "doing"))
+                looks.append(Look(subject.identifier, *seen))
+            elif not subject.person:
+                word = self.spoken[subject.concept].class_word
+                things.append(Thing(subject.identifier, word, _answer(photo, about, "color")))
+        identifiers = [subject.identifier for subject in photo.subjects]
+        return name_things(mend(caption, looks, identifiers), things)
+
     def _box(self, photo: _Photo, request: Request) -> dict[str, Any]:
         """The box in pixels of the original; null corners where the words are none."""
         width, height = photo.size
@@ -212,23 +234,10 @@ class Tell(Stage):
         return {"concept": photo.subjects[request.about].concept, **corners, **_spoken(photo, request)}
 
 
-def _caption(photo: _Photo) -> dict[str, str]:
-    """The caption as it was said, put right by the closer looks there were, and with names."""
-    said = photo.said[photo.requests.caption]
-    looks = [
-        Look(
-            photo.subjects[about].identifier, *(_seen(photo, about, topic) for topic in ("wearing", "doing"))
-        )
-        for about in photo.requests.crops
-    ]
-    mended = mend(said, looks, [subject.identifier for subject in photo.subjects])
-    prompt = photo.requests.caption.prompt
-    return {"caption": _named(photo, mended), "prompt": prompt, "said": said, "mended": mended}
-
-
-def _seen(photo: _Photo, about: int, topic: str) -> str:
-    """What was said of that about the part of the photo around someone."""
-    asked = (request for request in photo.requests.answers if (request.part, request.topic) == (about, topic))
+def _answer(photo: _Photo, about: int, topic: str) -> str:
+    """What was said of one subject to the question on that topic; empty where it wasn't asked."""
+    requests = photo.requests.answers
+    asked = (request for request in requests if (request.about, request.topic) == (about, topic))
     return next((photo.said[request] for request in asked), "")
 
 

@@ -69,7 +69,7 @@ class Photo:
     true_caption: str
     hits: dict[str, Record] = field(default_factory=dict)  # by concept
     caption: str = ""
-    own_words: str = ""  # the model's, before a closer look put its caption right; with names
+    own_words: str = ""  # the model's, before its caption was put right; with names
     answers: dict[tuple[str, str], str] = field(default_factory=dict)  # by concept and topic
     boxes: dict[str, list[float]] = field(default_factory=dict)  # by concept
 

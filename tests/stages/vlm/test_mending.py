@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from myvlm_tag.stages.vlm.mending import Look, mend
+from myvlm_tag.stages.vlm.mending import Look, Thing, mend, name_things
 
 ANNA = Look("anna", "a blue coat", "holding a cup")
 BOB = Look("bob", "a red shirt", "sitting")
@@ -85,6 +85,46 @@ def test_in_the_same_clothes_the_verb_decides():
 def test_answers_that_are_no_phrases_change_nothing(answer):
     said = "anna wearing a hat waving at the lake"
     assert mend(said, [Look("anna", answer, answer)], ["anna"]) == said
+
+
+MUG, CAR = Thing("sks", "mug", "red"), Thing("zwx", "toy car", "It is blue.")
+
+
+@pytest.mark.parametrize(
+    ("caption", "named"),
+    [
+        ("anna wearing a hat holding a white mug in the park", "anna wearing a hat holding sks in the park"),
+        ("a mug and a toy car.", "sks and zwx."),
+        ("a blue mug, a red mug and a table", "a blue mug, sks and a table"),
+        ("a blue toy car next to a red toy car", "zwx next to a red toy car"),
+        ("a red car", "a red car"),
+        ("a mug and a mug", "a mug and a mug"),  # either
+        ("a red mug and a red mug", "a red mug and a red mug"),
+        ("sks next to a mug", "sks next to a mug"),  # another one
+        ("a mug of SKS", "a mug of SKS"),
+        ("a mugshot", "a mugshot"),
+        ("", ""),
+    ],
+)
+def test_things_spoken_of_by_their_class_word_get_their_name_where_no_other_can_be_meant(caption, named):
+    assert name_things(caption, [MUG, CAR]) == named
+
+
+def test_one_phrase_that_could_be_either_of_two_known_things_stays_as_it_is():
+    twins = [MUG, Thing("zwx", "mug", "blue")]
+    assert name_things("anna holding a mug", twins) == "anna holding a mug"
+    assert name_things("a red mug and a blue mug", twins) == "sks and zwx"
+
+
+def test_a_thing_without_a_class_word_is_not_looked_for():
+    assert name_things("a mug", [Thing("sks", "")]) == "a mug"
+
+
+@settings(deadline=None)
+@given(st.text(max_size=60), st.text(max_size=9), st.text(max_size=9))
+def test_any_class_word_and_color_do_no_harm(caption, word, color):
+    named = name_things(caption, [Thing("sks", word, color)])
+    assert named == caption or "sks" in named
 
 
 @settings(deadline=None)

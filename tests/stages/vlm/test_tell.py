@@ -25,7 +25,11 @@ from myvlm_tag.world.things import sample_item
 from myvlm_tag.world.truth import truth
 
 HEIGHT, SCALE = 240, 2.5  # of the picture; of the original, per pixel of it
-WHO = {"Mom": ("anna", True), "Uncle Bob": ("bob", True), "my mug": ("sks", False)}
+WHO = {
+    "Mom": ("anna", True, "woman"),
+    "Uncle Bob": ("bob", True, "man"),
+    "my mug": ("sks", False, "mug"),
+}
 SHOWN = [["Mom"], ["Mom", "Uncle Bob"], ["Mom", "my mug"], ["Uncle Bob"], ["my mug"]]
 
 
@@ -54,7 +58,7 @@ def stage(adapter, tmp_path_factory):
 def photos():
     """Rows as decode leaves them: five photos that show who is in SHOWN, and one that could not be read."""
     rng = np.random.default_rng(7)
-    people = {name: sample_person(rng) for name, (_, person) in WHO.items() if person}
+    people = {name: sample_person(rng) for name, (_, person, _) in WHO.items() if person}
     mug = sample_item(rng, "mug")
     images, faces, own = [], [], []
     for shown in SHOWN:
@@ -160,13 +164,24 @@ def test_a_model_that_counts_from_the_padded_square_says_so_in_its_pack(stage, p
             assert _corners(box) == (pytest.approx(np.multiply(placed, size * 2)) if placed else [None] * 4)
 
 
+@pytest.mark.parametrize(("people", "named"), [("crop", True), ("plain", False)])
+def test_a_thing_that_the_model_calls_by_its_class_word_gets_a_name(adapter, photos, tmp_path, people, named):
+    vector = adapter.meaning("bob bob man short gray hair").numpy()  # who isn't there
+    spoken = {"my mug": Spoken(*WHO["my mug"], vector)}
+    made = Tell(choose(POCKET), tmp_path, "0123", spoken, Manner(people, {}, OBJECT_QUESTIONS))
+    made.setup()
+    caption = made(photos.slice(SHOWN.index(["my mug"]), 1)).to_pylist()[0]["caption"]
+    assert "mug" in caption["said"] and "sks" not in caption["said"]
+    assert ("sks" in caption["mended"]) == named == ("my mug" in caption["caption"])
+
+
 def test_words_that_are_no_box_are_kept_as_words(llava_folder, photos, tmp_path):
     """A random model points at nothing."""
     made = Tell(
         _model(llava_folder),
         tmp_path,
         "0123",
-        {"Mom": Spoken("anna", True, np.ones(40, np.float32))},
+        {"Mom": Spoken("anna", True, "", np.ones(40, np.float32))},
         Manner("plain", {}, {}),
     )
     made.setup()
