@@ -21,6 +21,7 @@ from .wording import Wording
 _EVERY = (
     4  # held out are the caption and every so manieth question; all of them would cost more than the steps
 )
+_HARDER = 1.0  # nats per token; a wording that costs so much more than the person's own isn't the model's way
 _TOKENS = 64  # of a caption or an answer; a caption's first two sentences say what there is to say
 
 
@@ -162,11 +163,27 @@ def _targets(
         text = words.swap(caption, {name: identifier})
         if not words.says(text, identifier):
             text = words.put_identifier(text, view.word, identifier) or f"{identifier}: {text}"
-        made += [text, *words.paraphrases(text, adapter.cost)]
+        made += [text, *_sayable(adapter, view.features[0], text)]
     if not made:
         # The model's own words are what it says with ease: they need no variation.
         made = [words.put_identifier(view.plain, view.word, identifier) or identifier]
     return tuple(dict.fromkeys(made))
+
+
+def _sayable(adapter: Adapter, photo: Features, text: str) -> list[str]:
+    """The paraphrases of `text` that the model says of the photo with about as much ease.
+
+    A vector that is to make a model speak in a way that isn't its own has no strength left for the name: with the
+    pocket LLaVA and captions written for three things, all paraphrases named them in 92 % of photos alone and 8 %
+    in company, those said with ease in 100 and 83 %.
+    """
+
+    def cost(words: str) -> float:
+        inputs = adapter.inputs([photo], [[]], [adapter.wording.to_caption()], [words])
+        return float(adapter.loss(inputs, attention=False).words)
+
+    most = cost(text) + _HARDER
+    return [other for other in words.paraphrases(text, adapter.cost) if cost(other) <= most]
 
 
 def _answer(adapter: Adapter, views: Sequence[_View], person: bool, identifier: str) -> None:

@@ -1,9 +1,17 @@
 """Lessons are written from the model's own words or the person's, with the identifier put in."""
 
+from pathlib import Path
+
+import numpy as np
 import pytest
+from myvlm_tag.stages.packs import POCKET
+from myvlm_tag.stages.vlm.families import choose, load
 from myvlm_tag.stages.vlm.lessons import Plan, Pupil, write_lessons
 from myvlm_tag.stages.vlm.llava import Llava
 from myvlm_tag.stages.vlm.words import CAPTION, PERSON_QUESTIONS, says
+from myvlm_tag.world.identity import sample_person
+from myvlm_tag.world.render import render
+from myvlm_tag.world.scene import sample_scene
 
 
 @pytest.fixture(scope="module")
@@ -68,3 +76,16 @@ def test_without_questions_there_are_captions_alone(adapter, photos):
     lessons = write_lessons(adapter, [Pupil(photos[0])], "mug", False, [], Plan(variants=4, questions=False))
     assert len(lessons.groups) == 1
     assert all(says(target, lessons.identifier) for lesson in lessons.groups[0] for target in lesson.targets)
+
+
+def test_of_light_variations_those_stay_that_the_model_says_with_ease(adapter, photos):
+    """The pocket model has never begun a caption with "In this image", a random one minds nothing."""
+    spoken = load(choose(POCKET), Path("home"), "0123")
+    portrait = render(sample_scene(np.random.default_rng(5), [sample_person(np.random.default_rng(6))]), 240)
+    targets = [
+        write_lessons(one, [Pupil(image, ("Mom in the park",))], "Mom", True, [], Plan(), "Anna").captions[0]
+        for one, image in ((spoken, portrait), (adapter, photos[0]))
+    ]
+    assert targets[0][0] == targets[1][0] == "Anna in the park"
+    assert not any("image" in target for target in targets[0])
+    assert any("image" in target for target in targets[1])
