@@ -69,7 +69,7 @@ class Blip2(Adapter):
         balance(self._model.qformer, self._tokens)
         # Said by models that were trained to read means of word embeddings as concept vectors.
         self._reads_words = getattr(self._model.config, "concepts_start_as", "") == "words"
-        self.recipe = Recipe(attention=0.04) if self._reads_words else BLIP2_PAPER
+        self.recipe = Recipe(attention=0.01) if self._reads_words else BLIP2_PAPER
 
     @property
     def width(self) -> int:

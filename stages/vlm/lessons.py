@@ -173,9 +173,9 @@ def _targets(
 def _sayable(adapter: Adapter, photo: Features, text: str) -> list[str]:
     """The paraphrases of `text` that the model says of the photo with about as much ease.
 
-    A vector that is to make a model speak in a way that isn't its own has no strength left for the name: with the
-    pocket LLaVA and captions written for three things, all paraphrases named them in 92 % of photos alone and 8 %
-    in company, those said with ease in 100 and 83 %.
+    A vector that is to make a model speak in a way that isn't its own has no strength left for the name:
+    with the pocket LLaVA and captions written for three things, all paraphrases named them in 92 % of photos
+    alone and 8 % in company, those said with ease in 100 and 83 %.
     """
 
     def cost(words: str) -> float:

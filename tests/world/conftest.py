@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import functools
+import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pillow_heif
 import pyarrow.parquet as pq
 import pytest
 from myvlm_tag.schemas.paths import from_text
+from myvlm_tag.world.identity import sample_person
 from myvlm_tag.world.sample import SampleSummary, write_sample
+from myvlm_tag.world.scene import Scene, sample_scene
 from PIL import Image, ImageOps
 
 pillow_heif.register_heif_opener()
@@ -53,3 +60,33 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sample]:
     tell: Callable[[int, int], None] = lambda done, total: progress.append((done, total))  # noqa: E731
     yield Sample(out, SEED, write_sample(out, PHOTOS, SEED, hostile=True, progress=tell), progress)
     (out / "library" / "odd ends" / "locked.jpg").chmod(0o600)
+
+
+@pytest.fixture(scope="session")
+def portraits() -> Callable[[int, int], list[Scene]]:
+    """So many scenes of a seed, each of one person alone in full daylight."""
+
+    def portrait(rng: np.random.Generator) -> Scene:
+        while True:
+            scene = sample_scene(rng, [sample_person(rng)], [], strangers=False, facing="front")
+            if scene.daytime == "day":
+                return scene
+
+    return lambda seed, count: [portrait(np.random.default_rng([seed, n])) for n in range(count)]
+
+
+@pytest.fixture(scope="session")
+def in_fresh_process() -> Callable[..., Any]:
+    """What a program prints as JSON, run by itself without a network."""
+
+    def run(code: str, *arguments: Path) -> Any:
+        done = subprocess.run(
+            [sys.executable, "-c", code, *map(str, arguments)],
+            env={**os.environ, "HF_HUB_OFFLINE": "1"},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return json.loads(done.stdout)
+
+    return run

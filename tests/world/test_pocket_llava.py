@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import os
 import re
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from myvlm_tag.stages.vlm.places import intersection_over_union
 from myvlm_tag.stages.vlm.words import BOX, CAPTION
-from myvlm_tag.world.identity import sample_person
 from myvlm_tag.world.measure.llava import Asked, Speaker
 from myvlm_tag.world.render import render
-from myvlm_tag.world.scene import Scene, sample_scene
+from myvlm_tag.world.scene import Scene
 from myvlm_tag.world.sentences import PLACE_PHRASES
 from myvlm_tag.world.train.text import introduce
 from myvlm_tag.world.truth import truth
@@ -33,18 +30,9 @@ print(json.dumps({"model": type(model).__name__, "prompt": prompt}))
 """
 
 
-def portrait(number: int) -> Scene:
-    """One person alone in full daylight."""
-    rng = np.random.default_rng([43, number])
-    while True:
-        scene = sample_scene(rng, [sample_person(rng)], [], strangers=False, facing="front")
-        if scene.daytime == "day":
-            return scene
-
-
 @pytest.fixture(scope="module")
-def scenes() -> list[Scene]:
-    return [portrait(number) for number in range(6)]
+def scenes(portraits: Callable[[int, int], list[Scene]]) -> list[Scene]:
+    return portraits(43, 6)
 
 
 @pytest.fixture(scope="module")
@@ -52,26 +40,12 @@ def speaker(scenes: list[Scene]) -> Speaker:
     return Speaker(FOLDER, [render(scene, 512) for scene in scenes])
 
 
-def test_transformers_loads_it_in_a_fresh_process_without_a_network() -> None:
-    loaded = subprocess.run(
-        [sys.executable, "-c", LOAD, str(FOLDER)],
-        env={**os.environ, "HF_HUB_OFFLINE": "1"},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-
-    told = json.loads(loaded.stdout)
+def test_transformers_loads_it_in_a_fresh_process_without_a_network(
+    in_fresh_process: Callable[..., Any],
+) -> None:
+    told = in_fresh_process(LOAD, FOLDER)
     assert told["model"] == "LlavaForConditionalGeneration"
     assert told["prompt"] == "USER: <image>\nDescribe this image. ASSISTANT:"
-
-
-def test_each_file_is_small_enough_to_ship_and_none_is_a_pickle() -> None:
-    files = [file for file in FOLDER.iterdir() if file.is_file()]
-
-    assert files
-    assert max(file.stat().st_size for file in files) <= 16 * 2**20
-    assert not {file.suffix for file in files} & {".bin", ".pt", ".pth", ".pkl"}
 
 
 def test_it_says_what_a_person_wears(scenes: list[Scene], speaker: Speaker) -> None:

@@ -34,7 +34,7 @@ from .vision import CHECKPOINT as VISION
 from .vision import GRID, MEAN, STD, VISION_MINUTES, train_in
 
 NEIGHBOURS = 3  # nine patches a row don't divide by the four that are published
-MINUTES = 13.0
+MINUTES = 20.0
 PEAK = 1e-3
 FRAME = Frame(("[inst]", "<img>"), ("</img>",), "[/inst]", GRID * GRID // NEIGHBOURS, 256, MINIGPT_V2)
 _FRAMING = ("[inst]", "[/inst]", "<img>", "</img>", "[caption]", "[vqa]", "[refer]", "[identify]")
