@@ -8,7 +8,7 @@ import numpy as np
 
 from ..paint import Color, Pen, shade
 from ..scene import Scene
-from .outdoors import SKIES, vary
+from .landscape import SKIES, vary
 
 
 def draw_indoors(pen: Pen, scene: Scene, rng: np.random.Generator) -> None:
