@@ -13,9 +13,10 @@ from lark.lexer import Token
 
 from ...schemas.errors import UsageProblem
 from .clauses import Named
-from .dates import Unreadable, find_dates
+from .dates import find_dates
 from .phrases import phrases
 from .settle import Piece, settle
+from .single_date import Unreadable
 from .words import ARTICLES, CLASSES, FILLERS, NOT_ASKED, PLACES, fold, kind_of
 
 _LONGEST = 500  # characters

@@ -5,7 +5,8 @@ from __future__ import annotations
 import datetime
 
 import pytest
-from myvlm_tag.pipeline.ask.dates import Unreadable, describe, find_dates
+from myvlm_tag.pipeline.ask.dates import describe, find_dates
+from myvlm_tag.pipeline.ask.single_date import Unreadable
 
 from .conftest import NOW
 
