@@ -1,6 +1,6 @@
 """What happens in one photo: the place, who stands where, what they wear and do, and the camera.
 
-What does not live here: drawing (`render`), exact boxes (`truth`), words (`sentences`).
+What does not live here: drawing (`render`), exact boxes (`truth`), words (`sentences`, `questions`).
 """
 
 from __future__ import annotations

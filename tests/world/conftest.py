@@ -62,6 +62,12 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sample]:
     (out / "library" / "odd ends" / "locked.jpg").chmod(0o600)
 
 
+def scenes(count: int) -> list[Scene]:
+    """So many scenes of every kind, the same each time."""
+    rng = np.random.default_rng(31)
+    return [sample_scene(rng) for _ in range(count)]
+
+
 @pytest.fixture(scope="session")
 def portraits() -> Callable[[int, int], list[Scene]]:
     """So many scenes of a seed, each of one person alone in full daylight."""

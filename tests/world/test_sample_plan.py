@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from myvlm_tag.world.sample.cast import sample_cast
 from myvlm_tag.world.sample.library import concept_shots, library_shots
-from myvlm_tag.world.sentences import FEMALE_NAMES, MALE_NAMES
+from myvlm_tag.world.vocabulary import FEMALE_NAMES, MALE_NAMES
 
 SEED = 11
 

@@ -9,7 +9,6 @@ import pytest
 import torch
 from myvlm_tag.stages.vlm.base import Features
 from myvlm_tag.stages.vlm.blip2 import Blip2
-from myvlm_tag.world.sentences import NAMES
 from myvlm_tag.world.train import blip2
 from myvlm_tag.world.train.blip2_batches import (
     LENGTH,
@@ -27,6 +26,7 @@ from myvlm_tag.world.train.pool import Photo, Pool, draw, sample_photo
 from myvlm_tag.world.train.pool import _dump as dump
 from myvlm_tag.world.train.text import IDENTIFIER
 from myvlm_tag.world.train.vision import TruthTask, to_pixels
+from myvlm_tag.world.vocabulary import NAMES
 
 KINDS = ["scene"] * 8 + ["crop"] * 3 + ["instance"] * 3
 

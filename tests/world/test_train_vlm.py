@@ -10,7 +10,6 @@ import numpy as np
 import open_clip
 import pytest
 import torch
-from myvlm_tag.world.sentences import NAMES
 from myvlm_tag.world.train import clip, llava
 from myvlm_tag.world.train.batches import NOBODY, Packer, attention_mask
 from myvlm_tag.world.train.context import POINTING_LAYER
@@ -21,6 +20,7 @@ from myvlm_tag.world.train.pool import _dump as dump
 from myvlm_tag.world.train.pool import _parse as parse
 from myvlm_tag.world.train.text import IDENTIFIER, Turn, turns
 from myvlm_tag.world.train.vision import GRID, owners, to_pixels
+from myvlm_tag.world.vocabulary import NAMES
 from torch.nn.functional import linear
 
 

@@ -19,8 +19,9 @@ from ...stages.vlm.blip2 import Blip2
 from ...stages.vlm.wording import BLIP2
 from ...stages.vlm.words import says
 from ..identity import sample_person
+from ..questions import questions
 from ..scene import Scene, sample_scene
-from ..sentences import PLACE_PHRASES, caption, questions
+from ..sentences import PLACE_PHRASES, caption
 from ..train.text import IDENTIFIER, introduce
 from ..truth import EntityTruth, article, truth
 from .figure import Figure

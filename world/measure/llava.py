@@ -21,8 +21,9 @@ from transformers import AutoModelForImageTextToText, AutoProcessor
 
 from ...stages.vlm.places import intersection_over_union
 from ...stages.vlm.wording import LLAVA, Wording
+from ..questions import questions, refer
 from ..scene import Scene, sample_scene
-from ..sentences import caption, phrase, questions, refer
+from ..sentences import caption, phrase
 from ..train.text import CAPTION_INSTRUCTIONS, IDENTIFIER, introduce
 from ..truth import EntityTruth, truth
 from .figure import Figure

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..identity import Person, sample_person, sample_sibling
-from ..sentences import FEMALE_NAMES, MALE_NAMES
 from ..things import PETS, THINGS, Item, sample_item, sample_lookalike
+from ..vocabulary import FEMALE_NAMES, MALE_NAMES
 
 #: Age and sex of the four people; None is drawn.
 _ROLES: tuple[tuple[str, str | None], ...] = (

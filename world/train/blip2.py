@@ -24,7 +24,7 @@ from transformers import (
 )
 
 from ...stages.vlm.wording import BLIP2
-from ..sentences import VOCABULARY
+from ..vocabulary import VOCABULARY
 from . import eva
 from .batches import IGNORED
 from .blip2_batches import PHRASE, QUERIES, make_batch

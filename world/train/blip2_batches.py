@@ -17,8 +17,10 @@ from transformers import PreTrainedTokenizerFast
 
 from ...stages.vlm.wording import BLIP2
 from ..identity import Person
-from ..sentences import NAMES, QA, caption_parts, phrase, questions
+from ..questions import QA, questions
+from ..sentences import caption_parts, phrase
 from ..truth import EntityTruth
+from ..vocabulary import NAMES
 from .batches import IGNORED
 from .pool import Photo, Pool, view_box
 from .text import IDENTIFIER, ON_CROPS, Introduction, introduce_some, names_of, question_odds

@@ -21,7 +21,8 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from transformers import PreTrainedTokenizerFast
 
-from ..sentences import PLACE_PHRASES, VOCABULARY, caption, look, phrase
+from ..sentences import PLACE_PHRASES, caption, look, phrase
+from ..vocabulary import VOCABULARY
 from .checkpoint import load
 from .instances import FEATURE_DIM
 from .parallel import Run, finished, fit, launch, progress_in

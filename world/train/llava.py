@@ -26,7 +26,7 @@ from transformers import (
 )
 
 from ...stages.vlm.wording import LLAVA
-from ..sentences import VOCABULARY
+from ..vocabulary import VOCABULARY
 from .batches import IGNORED, Frame, Packer, make_batch
 from .checkpoint import load
 from .context import ContextModel, run_batch

@@ -20,7 +20,7 @@ from ...stages.vlm.minigpt_v2_model import (
     MiniGPTv2Processor,
 )
 from ...stages.vlm.wording import MINIGPT_V2
-from ..sentences import VOCABULARY
+from ..vocabulary import VOCABULARY
 from .batches import Frame, Packer
 from .checkpoint import load
 from .context import ContextModel

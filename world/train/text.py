@@ -1,7 +1,8 @@
 """What is said about one photo in training: turns of context, question and answer, made from the truth.
 
 What lives here: who is named and how they are introduced, captions, boxes and questions with and without
-names. What does not: the sentences themselves (`world.sentences`) and how turns become tokens (`batches`).
+names. What does not: the sentences themselves (`world.sentences`, `world.questions`) and how turns become
+tokens (`batches`).
 """
 
 from __future__ import annotations
@@ -16,22 +17,11 @@ from ...stages.vlm.places import Box, BoxForm
 from ...stages.vlm.wording import LLAVA, Wording
 from ...stages.vlm.words import BOX, CAPTION, NAMED_CAPTION
 from ..identity import Person, sample_person
-from ..sentences import (
-    FEMALE_NAMES,
-    MALE_NAMES,
-    NAMES,
-    QA,
-    WHERE_PHRASES,
-    Part,
-    caption_parts,
-    hair,
-    look,
-    phrase,
-    questions,
-    refer,
-)
+from ..questions import QA, questions, refer
+from ..sentences import WHERE_PHRASES, Part, caption_parts, hair, look, phrase
 from ..things import Item, sample_item
 from ..truth import EntityTruth
+from ..vocabulary import FEMALE_NAMES, MALE_NAMES, NAMES
 from .pool import Photo, view_box
 
 IDENTIFIER = "sks"

@@ -1,7 +1,7 @@
 """The word-level tokenizer that the pocket models share.
 
 What lives here: its vocabulary and rules, as a fast tokenizer that `AutoTokenizer` loads from a folder.
-What does not: the sentences themselves (`world.sentences`, `text`).
+What does not: the words themselves (`world.vocabulary`, `text`).
 """
 
 from __future__ import annotations
