@@ -18,6 +18,8 @@ from nltk.translate.meteor_score import meteor_score
 from rouge_score.rouge_scorer import RougeScorer
 from sacrebleu.metrics import BLEU, CHRF
 
+from ...stages.vlm.words import swap
+
 _WORD = re.compile(r"[\w'-]+")
 _GRAMS = 4
 _SIGMA = 6.0  # CIDEr-D: how fast a difference in length counts
@@ -28,6 +30,14 @@ class _NoWordNet:
 
     def synsets(self, word: str) -> list[str]:
         return []
+
+
+def neutral(caption: str, name: str, category: str) -> str:
+    """A caption that says what is seen, not who: the name gives way to the category (MyVLM, section 4.1).
+
+    An article before the name goes with it: "the sks" is "a mug", too.
+    """
+    return swap(caption, {before + name: f"a {category}" for before in ("", "a ", "an ", "the ")})
 
 
 def caption_metrics(said: Sequence[str], right: Sequence[Sequence[str]]) -> dict[str, float]:

@@ -21,10 +21,10 @@ from ...stages.vlm.embedding import learn as optimise
 from ...stages.vlm.lessons import Lessons, Plan, write_lessons
 from ...stages.vlm.places import from_square, intersection_over_union
 from ...stages.vlm.recipe import Recipe
-from ...stages.vlm.words import says, swap
+from ...stages.vlm.words import says
 from .baselines import guided, keywords, simple
 from .likeness import Likeness
-from .metrics import caption_metrics
+from .metrics import caption_metrics, neutral
 from .paper import (
     ALL,
     FULL,
@@ -134,8 +134,8 @@ class Protocol:
         if "5" in self._wanted and ablated:
             self._table_5(one, full, features, plain, mine)
         for shot, personal, own in zip(one.shots, mine, plain, strict=True):
-            right = [_neutral(caption, one.subject.name, category) for caption in shot.captions]
-            self._said[MYVLM].append((_neutral(personal, name, category), right))
+            right = [neutral(caption, one.subject.name, category) for caption in shot.captions]
+            self._said[MYVLM].append((neutral(personal, name, category), right))
             self._said[PLAIN].append((own, right))
         if "vqa" in self._wanted:
             self._questions(one, full, features)
@@ -180,9 +180,9 @@ class Protocol:
             scores.add(row, RECALL, 100 * says(caption, name))
         if self._likeness is None or one.clip is None:
             return
-        told = [_neutral(caption, name, category) for caption in captions]
+        told = [neutral(caption, name, category) for caption in captions]
         right = [
-            _neutral(shot.captions[0], one.subject.name, category) if shot.captions else ""
+            neutral(shot.captions[0], one.subject.name, category) if shot.captions else ""
             for shot in one.shots
         ]
         for value in self._likeness.to_photos(told, one.clip):
@@ -263,8 +263,3 @@ class Protocol:
         return self._adapter.generate(
             features, own, [self._adapter.wording.to_caption()] * len(features), _TOKENS
         )
-
-
-def _neutral(caption: str, name: str, category: str) -> str:
-    """A caption that says what is seen, not who: the name gives way to the category (MyVLM, section 4.1)."""
-    return swap(caption, {name: f"a {category}"})

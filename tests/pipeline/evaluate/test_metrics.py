@@ -2,7 +2,7 @@
 
 import pytest
 from myvlm_tag.pipeline.evaluate.baselines import guided, keywords, simple
-from myvlm_tag.pipeline.evaluate.metrics import caption_metrics, cider
+from myvlm_tag.pipeline.evaluate.metrics import caption_metrics, cider, neutral
 from myvlm_tag.stages.vlm.words import says
 
 SAID = ["a dog on the beach", "a woman wearing a red coat in the kitchen"]
@@ -28,6 +28,13 @@ def test_cider_counts_what_few_captions_say_for_more():
     common = cider([(["a", "hat"], [words]) for words in right])
     rare = cider([(["the", words[1]], [words]) for words in right])
     assert 0 < common < rare < 10
+
+
+def test_a_name_gives_way_to_the_category_and_takes_its_article_along():
+    assert neutral("sks on a table", "sks", "mug") == "a mug on a table"
+    assert neutral("A sks next to the sks", "sks", "mug") == "a mug next to a mug"
+    assert neutral("Anna and a hat", "anna", "woman") == "a woman and a hat"
+    assert neutral("a banana", "anna", "woman") == "a banana"
 
 
 def test_keywords_are_what_the_plain_model_calls_the_thing():
