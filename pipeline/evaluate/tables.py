@@ -11,6 +11,8 @@ import numpy as np
 
 from .paper import ALL, GUIDED, MARGIN, MYVLM, OBJECTS, PAPER, RECALL, SIMPLE
 
+Row = dict[str, list[float]]  # column -> a value per seed
+
 TITLES: dict[str, str] = {
     "1": "Table 1: recall, the name stands in the caption",
     "2": "Table 2: photos that an embedding is learnt from",
@@ -49,7 +51,7 @@ class Figure:
 class Tables:
     """Everything measured. Keys are those of `TITLES`; a table that no model belongs to has the model ""."""
 
-    cells: dict[str, dict[str, dict[str, dict[str, list[float]]]]] = field(default_factory=dict)
+    cells: dict[str, dict[str, dict[str, Row]]] = field(default_factory=dict)
 
     def add(self, table: str, vlm: str, row: str, column: str, value: float) -> None:
         """Add one seed's value."""
@@ -68,7 +70,8 @@ class Tables:
     def blocks(self) -> Iterator[tuple[str, str, list[str], dict[str, dict[str, Figure]]]]:
         """Each table of each model: key, model, columns, rows."""
         for table in TITLES:
-            for vlm, rows in self.cells.get(table, {}).items():
+            for vlm, unordered in self.cells.get(table, {}).items():
+                rows = _by_number(unordered) if table == "2" else unordered
                 columns = list(dict.fromkeys(column for row in rows.values() for column in row))
                 found = {
                     row: {
@@ -93,7 +96,7 @@ class Tables:
             if everything and everything.paper is not None:
                 made.append(_bar(vlm, "recall, as the paper's", everything.mean, everything.paper))
         for vlm, rows in self.cells.get("2", {}).items():
-            made += list(self._never_hurts(vlm, list(rows)))
+            made += list(self._never_hurts(vlm, list(_by_number(rows))))
         return made
 
     def _never_hurts(self, vlm: str, counts: list[str]) -> Iterator[dict[str, Any]]:
@@ -121,6 +124,11 @@ class Tables:
                 for row, cells in rows.items()
             }
         return {"tables": tables, "bars": self.bars()}
+
+
+def _by_number(rows: Mapping[str, Row]) -> dict[str, Row]:
+    """Rows named by numbers of photos, fewest first: concepts that have fewer photos come in later."""
+    return dict(sorted(rows.items(), key=lambda item: int(item[0])))
 
 
 def _bar(vlm: str, name: str, value: float, bar: float) -> dict[str, Any]:

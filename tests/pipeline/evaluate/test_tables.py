@@ -59,3 +59,17 @@ def test_a_report_has_every_table_its_plots_and_the_figures(tables, tmp_path):
         assert f"![]({plot})" in page and Image.open(tmp_path / "out" / plot).size[0] > 600
     figures = json.loads((tmp_path / "out" / "report.json").read_text())
     assert figures["tables"]["1"]["llava"][MYVLM][OBJECTS]["values"] == [90, 100]
+
+
+def test_numbers_of_photos_are_compared_by_number_however_late_a_concept_has_fewer():
+    tables = Tables()
+    for count, recall in {"1": 70, "2": 80, "10": 95, "4": 90, "3": 85}.items():
+        tables.add("2", "llava", count, RECALL, recall)
+    steps = [(bar["name"], bar["value"]) for bar in tables.bars()]
+    assert steps == [
+        ("recall, 2 photos over 1", 10),
+        ("recall, 3 photos over 2", 5),
+        ("recall, 4 photos over 3", 5),
+        ("recall, 10 photos over 4", 5),
+    ]
+    assert list(next(iter(tables.blocks()))[3]) == ["1", "2", "3", "4", "10"]
