@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -83,8 +84,10 @@ def evaluate(
         for model in vlms:
             say(f"{dataset.label}: {model.key}")
             padded = model.settings.get("boxes") == "padded"
-            adapter = _load(loaded, model, settings)
-            Protocol(adapter, model.key, settings, likeness, wanted, padded).judge(ready, done.tables)
+            # No name for the adapter here: it would hold a model while the next one is loaded.
+            Protocol(_load(loaded, model, settings), model.key, settings, likeness, wanted, padded).judge(
+                ready, done.tables
+            )
     if "7" not in wanted:
         done.tables.cells.pop("7", None)
     done.seconds = time.monotonic() - started
@@ -95,5 +98,6 @@ def _load(loaded: dict[str, Adapter], model: Model, settings: Settings) -> Adapt
     """The adapter; one stays in memory, so that several large models never stand there together."""
     if model.key not in loaded:
         loaded.clear()
+        gc.collect()
         loaded[model.key] = families.load(model, settings.home, fingerprint_of(model, settings))
     return loaded[model.key]

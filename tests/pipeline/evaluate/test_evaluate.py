@@ -2,11 +2,13 @@
 
 import json
 import shutil
+import weakref
 
 import numpy as np
 import pytest
 from myvlm_tag.cli import app
 from myvlm_tag.pipeline.evaluate.run import TABLES
+from myvlm_tag.stages.vlm import families
 from myvlm_tag.tests.pipeline.conftest import write_photos
 from myvlm_tag.tests.stages.vlm.checkpoints import write_llava
 from safetensors.numpy import save_file
@@ -75,6 +77,25 @@ def test_every_table_has_its_figures_one_for_each_draw(pack, concepts, tmp_path)
     assert {"where", "boxes"} == set(told["tables"]["vqa"]["llava"]["MyVLM"])
     assert (tmp_path / "out" / "report.md").is_file() and told["bars"]
     assert not (tmp_path / "home" / "concepts").exists()
+
+
+def test_one_model_is_let_go_before_the_next_one_is_loaded(pack, concepts, tmp_path, monkeypatch):
+    both = tmp_path / "both"
+    shutil.copytree(pack, both)
+    shutil.copytree(both / "llava", both / "llava-b")
+    made, alive = [], []
+    load = families.load
+
+    def watched(*arguments):
+        alive.append([one for one in made if one() is not None])
+        adapter = load(*arguments)
+        made.append(weakref.ref(adapter))
+        return adapter
+
+    monkeypatch.setattr(families, "load", watched)
+    common = ("--models", both, "--home", tmp_path / "home", "--seeds", "1", "--photos", "1")
+    _evaluate(concepts, *common, "--training", "1", "--tables", "1", "--vlm", "llava,llava-b")
+    assert alive == [[], []]
 
 
 def test_heads_alone_need_no_vision_language_model(pack, concepts, tmp_path):
