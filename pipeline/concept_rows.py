@@ -33,16 +33,14 @@ def renamed(rows: pa.Table, old: Concept, new: Concept) -> pa.Table:
     """Put the new name in place of the old, in what was said too; nothing has to be found or told anew."""
     if not {"concept", "concepts"} & set(rows.column_names):
         return rows
-    before = f"{old.made_by} "
-
     def name(values: pa.Array) -> pa.Array:
         return pc.if_else(pc.equal(values, old.name), new.name, values)
 
     def version(values: pa.Array) -> pa.Array:
-        rest = pc.utf8_slice_codeunits(values, len(before))
+        rest = pc.utf8_slice_codeunits(values, len(old.made_by))
         return pc.if_else(
-            pc.starts_with(values, before),
-            pc.binary_join_element_wise(f"{new.made_by} ", rest, ""),
+            pc.starts_with(values, old.made_by),
+            pc.binary_join_element_wise(new.made_by, rest, ""),
             values,
         )
 

@@ -70,7 +70,7 @@ class Group:
     @property
     def wanted(self) -> list[str]:
         """What a photo's rows should name as their origins."""
-        return [made_by(one) for one in self.kept]
+        return [one.concept.found_by for one in self.kept]
 
 
 def groups(settings: Settings, concept: str = "") -> list[Group]:
@@ -149,11 +149,6 @@ def _with_rejected(catalog: Catalog, group: Group) -> Group:
     return replace(group, kept=kept)
 
 
-def made_by(kept: Kept) -> str:
-    """What a row names as its origin: concept, version, and the features its head reads."""
-    return f"{kept.concept.made_by} on {kept.concept.head.made_by}"
-
-
 def _people(
     connection: duckdb.DuckDBPyConnection, todo: pa.Table, features: str, kept: Sequence[Kept], run_id: str
 ) -> pa.Table:
@@ -228,7 +223,7 @@ def _rows(
         "threshold": pa.repeat(pa.scalar(threshold, pa.float32()), len(score)),
         "hit": pa.array(hit),
         "face": pa.array(face, mask=face < 0),
-        "made_by": pa.repeat(made_by(kept), len(score)),
+        "made_by": pa.repeat(kept.concept.found_by, len(score)),
         "run_id": pa.repeat(run_id, len(score)),
     }
     return pa.table(columns, schema=DETECTIONS)

@@ -76,7 +76,7 @@ def make_object_head(
 def tell_apart(models: Models, settings: Settings, name: str, new: LinearHead, say: Say) -> None:
     """Make anew the heads that take photos of the object `name`, just kept, for theirs: told from it now.
 
-    Each gets a new version; what models learnt to say of it stays.
+    Photos are searched anew for each; what was said of those that still show it stays, unasked.
     """
     store = Concepts(settings.home)
     for concept, head in _other_objects(settings, stage_of(models, Clip).made_by, name):
@@ -85,8 +85,8 @@ def tell_apart(models: Models, settings: Settings, name: str, new: LinearHead, s
             say(f"{concept.name} was found in {taken} of these photos: it is told apart from {name} now")
             own = [photo.photo_id for photo in concept.photos]
             again = _object_head(models, settings, head.own[: len(own)], own, None, silent, concept.name)
-            told = replace(concept, version=concept.version + 1, head=again.info, check=again.check)
-            store.save_head(told, again.head)
+            info = replace(again.info, revision=concept.head.revision + 1)
+            store.save_head(replace(concept, head=info, check=again.check), again.head)
 
 
 def _object_head(

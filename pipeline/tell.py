@@ -21,7 +21,6 @@ from ..stages.vlm.asking import Manner
 from ..stages.vlm.tell import ASKED, Spoken, Tell
 from .catalog import Catalog
 from .concepts import Concepts, Kept
-from .heads import made_by
 from .models import Models, fingerprint_of
 from .plan import HERE, TODO, Wanted, inside
 from .rows import failure_rows, fill
@@ -47,7 +46,8 @@ faces_here AS (
     FROM faces GROUP BY photo_id
 ),
 seen AS (  -- of two that the model calls by the same word, the surer
-    SELECT photo_id, spoken.*, CASE WHEN ends_with(version, faces_here.made_by) THEN face END AS face
+    SELECT photo_id, spoken.concept, identifier, split_part(version, ' head ', 1) AS version,
+           CASE WHEN ends_with(version, faces_here.made_by) THEN face END AS face
     FROM detections
     JOIN spoken ON detections.concept = spoken.concept AND detections.made_by = spoken.version
     LEFT JOIN faces_here USING (photo_id)
@@ -99,7 +99,7 @@ class Telling:
     """
 
     stages: tuple[Stage, Tell]
-    versions: Mapping[str, str]  # concept -> `made_by` of its rows in detections
+    found_by: Mapping[str, str]  # concept -> `made_by` of its rows in detections
     turn: int  # its place among the models that tell
 
     @property
@@ -132,7 +132,7 @@ def prepare(settings: Settings, models: Models, say: Callable[[str], None]) -> l
     vlms = families.choose_all(models.pack, settings.vlm)
     pointing = families.grounding(vlms, settings.boxes)
     tellings = [_prepare(settings, models, kept, vlms, turn, pointing, say) for turn in range(len(vlms))]
-    return [telling for telling in tellings if telling.versions]
+    return [telling for telling in tellings if telling.found_by]
 
 
 def _prepare(
@@ -144,7 +144,7 @@ def _prepare(
     pointing: Model | None,
     say: Callable[[str], None],
 ) -> Telling:
-    """What one of the models tells with; its `versions` are empty where it has learnt nothing."""
+    """What one of the models tells with; its `found_by` is empty where it has learnt nothing."""
     vlm = vlms[turn]
     content = fingerprint_of(vlm, settings)
     learnt = {one.concept.name: one.concept.embeddings.get(vlm.key) for one in kept}
@@ -178,8 +178,8 @@ def _prepare(
             f"nothing is told of {', '.join(mute)}: not learnt with {vlm.key} as it is now;"
             f" learn it with: myvlm-tag concepts retrain {mute[0]!r}{anew}"
         )
-    versions = {one.concept.name: made_by(one) for one in kept if one.concept.name in tell.spoken}
-    return Telling((models.stages[0], tell), versions, turn)
+    found_by = {one.concept.name: one.concept.found_by for one in kept if one.concept.name in tell.spoken}
+    return Telling((models.stages[0], tell), found_by, turn)
 
 
 def missing(catalog: Catalog, telling: Telling, roots: Sequence[str], concept: str = "") -> pa.Table:
@@ -192,9 +192,9 @@ def missing(catalog: Catalog, telling: Telling, roots: Sequence[str], concept: s
         found = connection.sql(
             _TO_TELL,
             params={
-                "concepts": list(telling.versions),
-                "versions": list(telling.versions.values()),
-                "identifiers": [spoken[name].identifier for name in telling.versions],
+                "concepts": list(telling.found_by),
+                "versions": list(telling.found_by.values()),
+                "identifiers": [spoken[name].identifier for name in telling.found_by],
                 "roots": inside(roots),
                 "stages": list(wanted.tried_by),
                 "tried_by": list(wanted.tried_by.values()),

@@ -44,9 +44,9 @@ FROM (FROM all_detections
 LEFT JOIN (SELECT photo_id, concept, verdict FROM decisions) USING (photo_id, concept)
 SEMI JOIN files USING (photo_id);
 
--- Who is in which photo, by which version of the concept.
+-- Who is in which photo, by which version of the concept; a head made anew makes no other concept of it.
 CREATE OR REPLACE VIEW hits AS
-SELECT photo_id, concept, face, made_by AS version
+SELECT photo_id, concept, face, split_part(made_by, ' head ', 1) AS version
 FROM detections
 WHERE hit;
 

@@ -57,6 +57,7 @@ class HeadInfo:
     negatives: int = 0
     loss: float | None = None  # mean cross entropy of the last tenth of the steps
     seconds: float = 0.0
+    revision: int = 1  # higher where it was made anew for what other concepts look like
 
 
 @dataclass(frozen=True)
@@ -108,8 +109,13 @@ class Concept:
 
     @property
     def made_by(self) -> str:
-        """What rows made with this version of the concept name as their origin."""
+        """What rows told with this version of the concept name as their origin."""
         return f"{self.folder} v{self.version} of {self.created}"
+
+    @property
+    def found_by(self) -> str:
+        """What rows of detections name: another head finds it anew, but what is said of it stays."""
+        return f"{self.made_by} head {self.head.revision} on {self.head.made_by}"
 
     def to_json(self) -> str:
         """Return the text of concept.json."""

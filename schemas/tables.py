@@ -131,7 +131,7 @@ DETECTIONS = pa.schema(
 _TOLD: list[pa.Field] = [
     pa.field("concepts", pa.list_(pa.string())),  # all that were found in the photo and spoken of together
     pa.field("identifiers", pa.list_(pa.string())),  # the word that the model says for each
-    pa.field("versions", pa.list_(pa.string())),  # `made_by` of each one's row in detections
+    pa.field("versions", pa.list_(pa.string())),  # of the concepts: `made_by` in detections up to the head
     pa.field("settings", pa.string()),  # identity of instruction, questions and way of asking
     pa.field("turn", pa.int8()),  # 0 for the model that the run asked first, 1 for the next
     *_MADE,  # the vision-language model

@@ -4,7 +4,7 @@ import pyarrow as pa
 import pytest
 from myvlm_tag.pipeline.catalog import Catalog
 from myvlm_tag.pipeline.concepts import Concepts, forget, rename
-from myvlm_tag.pipeline.heads import made_by, score_library
+from myvlm_tag.pipeline.heads import score_library
 from myvlm_tag.pipeline.progress import Progress
 from myvlm_tag.schemas.tables import ANSWERS, BOXES, CAPTIONS
 
@@ -27,7 +27,7 @@ def _tell(settings, run_id, said="sks wearing red next to cup", **photos):  # no
             "photo_id": photo,
             "concepts": concepts,
             "identifiers": [words[concept] for concept in concepts],
-            "versions": [made_by(store.load(concept)) for concept in concepts],
+            "versions": [store.find(concept).made_by for concept in concepts],
             "said": said,
             "settings": "plain",
             "made_by": "llava 1",

@@ -208,7 +208,8 @@ def test_two_objects_that_look_alike_are_told_apart_whichever_was_learnt_first(s
     learn(settings, _request("second", tmp_path / "second", kind="object"), told.append)
     after, second = store.load("first"), store.load("second")
     assert "first was found in 2 of these photos: it is told apart from second now" in told
-    assert (after.concept.version, second.concept.version) == (before.concept.version + 1, 1)
+    assert (after.concept.version, after.concept.head.revision) == (1, 2)  # found anew, not told anew
+    assert second.concept.head.revision == 1
     assert np.array_equal(
         after.vectors["llava"], before.vectors["llava"]
     )  # nothing was learnt to be said anew

@@ -10,7 +10,6 @@ import pytest
 from myvlm_tag.pipeline import tell
 from myvlm_tag.pipeline.catalog import Catalog
 from myvlm_tag.pipeline.concepts import Concepts, Kept
-from myvlm_tag.pipeline.heads import made_by
 from myvlm_tag.pipeline.models import fingerprint_of, load_models
 from myvlm_tag.pipeline.views import query
 from myvlm_tag.schemas.concept import Check, Concept, EmbeddingInfo, HeadInfo
@@ -60,7 +59,7 @@ def catalog(settings):
         for name in "ab"
     ]
     hits = [
-        {"photo_id": name, "concept": "Mom", "hit": True, "made_by": made_by(kept), "run_id": "01"}
+        {"photo_id": name, "concept": "Mom", "hit": True, "made_by": concept.found_by, "run_id": "01"}
         for name in "ab"
     ]
     rows = {"files": (files, FILES), "detections": (hits, DETECTIONS)}
@@ -76,7 +75,7 @@ def _tell(catalog, telling, photo, run_id="02"):
     """What a run would commit of a photo that was told."""
     row = {
         "photo_id": photo, "concepts": ["Mom"], "identifiers": ["Anna"], "concept": "Mom", "x0": 1.0,
-        "versions": list(telling.versions.values()), "settings": telling.tell.manner.identity,
+        "versions": [found_by.partition(" head ")[0] for found_by in telling.found_by.values()], "settings": telling.tell.manner.identity,
         "turn": telling.turn, "made_by": telling.tell.made_by, "run_id": run_id,
         "caption": f"told by {telling.tell.model.key} in {run_id}",
     }  # fmt: skip
@@ -102,6 +101,21 @@ def test_what_one_model_told_is_still_to_be_told_by_the_other(settings, catalog)
     _tell(catalog, second, "b")
     assert _left(catalog, first) == {"b": "never told"}
     assert _left(catalog, second) == {"a": "never told"}
+
+
+def test_a_head_made_anew_leaves_what_was_told_of_photos_that_it_finds_too(settings, catalog):
+    _tell(catalog, _tellings(settings)[0], "a")
+    store = Concepts(settings.home)
+    kept = store.load("Mom")
+    info = replace(kept.concept.head, revision=2)
+    store.save_head(replace(kept.concept, head=info), kept.head)
+    anew = store.find("Mom").found_by
+    rows = [
+        {"photo_id": name, "concept": "Mom", "hit": True, "made_by": anew, "run_id": "03"} for name in "ab"
+    ]
+    catalog.commit({"detections": pa.Table.from_pylist(rows, DETECTIONS)})
+    assert _left(catalog, _tellings(settings)[0]) == {"b": "never told"}
+    assert _ask(catalog, "SELECT photo_id FROM captions") == [("a",)]
 
 
 def test_a_photo_has_one_caption_that_of_the_model_asked_first(settings, catalog):
