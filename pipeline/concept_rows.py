@@ -33,6 +33,7 @@ def renamed(rows: pa.Table, old: Concept, new: Concept) -> pa.Table:
     """Put the new name in place of the old, in what was said too; nothing has to be found or told anew."""
     if not {"concept", "concepts"} & set(rows.column_names):
         return rows
+
     def name(values: pa.Array) -> pa.Array:
         return pc.if_else(pc.equal(values, old.name), new.name, values)
 

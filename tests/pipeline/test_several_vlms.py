@@ -75,7 +75,8 @@ def _tell(catalog, telling, photo, run_id="02"):
     """What a run would commit of a photo that was told."""
     row = {
         "photo_id": photo, "concepts": ["Mom"], "identifiers": ["Anna"], "concept": "Mom", "x0": 1.0,
-        "versions": [found_by.partition(" head ")[0] for found_by in telling.found_by.values()], "settings": telling.tell.manner.identity,
+        "versions": [found_by.partition(" head ")[0] for found_by in telling.found_by.values()],
+        "settings": telling.tell.manner.identity,
         "turn": telling.turn, "made_by": telling.tell.made_by, "run_id": run_id,
         "caption": f"told by {telling.tell.model.key} in {run_id}",
     }  # fmt: skip
