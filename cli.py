@@ -11,6 +11,7 @@ import sys
 import typer
 
 from .commands import concepts, corrections, evaluate, library, models, query, world
+from .pipeline.cluster import keep_private
 from .schemas.errors import FAILED, INTERRUPTED, OK, MyvlmTagError
 
 app = typer.Typer(
@@ -48,6 +49,7 @@ app.add_typer(concepts.app, name="concepts")
 def main() -> None:
     """Run the command line; every named error becomes one line and its exit code."""
     os.umask(0o077)
+    keep_private()
     verbose = any(argument in ("-v", "--verbose") for argument in sys.argv[1:])
     try:
         app(standalone_mode=True)

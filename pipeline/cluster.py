@@ -51,6 +51,12 @@ def keep_private() -> None:
     os.environ.update(PRIVATE)
 
 
+def allow_fetching() -> None:
+    """Let this process fetch models; what would tell others of it stays off. Call before hub libraries load."""
+    for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"):
+        os.environ.pop(name, None)
+
+
 @contextmanager
 def ray_session(settings: Settings) -> Iterator[Resources]:
     """Start Ray on this machine, or join the cluster at `settings.address`; leave it at the end.

@@ -123,7 +123,7 @@ class TextTower:
 
         self._model = _load(folder, "fp32", "cpu")
         self._model.eval()
-        self._tokenizer = open_clip.get_tokenizer(f"local-dir:{folder}")
+        self._tokenizer = open_clip.get_tokenizer(f"local-dir:{folder}", trust_remote_code=False)
 
     def encode(self, sentences: Sequence[str]) -> np.ndarray:
         """Unit vectors (n, dimensions), float32, in the space of the image tower's."""

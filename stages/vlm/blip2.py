@@ -22,7 +22,7 @@ from transformers import AutoProcessor, Blip2ForConditionalGeneration, Generatio
 
 from ..images import Image
 from .base import IGNORED, Adapter, Features, Inputs, Losses, Sampling, Vectors
-from .language import drawing, load_pretrained, token_cost, words_loss
+from .language import LOCAL, drawing, load_pretrained, token_cost, words_loss
 from .prefix import pad_left
 from .qformer import balance
 from .recipe import PAPER, Recipe
@@ -280,10 +280,8 @@ class Blip2(Adapter):
 
 
 def _read(folder: Path, dtype: Any) -> tuple[Any, Any]:
-    model = Blip2ForConditionalGeneration.from_pretrained(
-        folder, dtype=dtype, local_files_only=True, use_safetensors=True
-    )
-    return model, AutoProcessor.from_pretrained(folder, local_files_only=True)
+    model = Blip2ForConditionalGeneration.from_pretrained(folder, dtype=dtype, use_safetensors=True, **LOCAL)
+    return model, AutoProcessor.from_pretrained(folder, **LOCAL)
 
 
 def _joined(first: Sequence[Tensor], second: Sequence[Tensor]) -> list[Tensor]:

@@ -18,6 +18,9 @@ from ...schemas.errors import ModelDamaged, ModelMissing
 from ...schemas.paths import to_text
 from .base import IGNORED, Sampling
 
+#: For every `from_pretrained`: from this disk alone, and no code that lies beside the weights.
+LOCAL: dict[str, bool] = {"local_files_only": True, "trust_remote_code": False}
+
 
 def load_pretrained(
     folder: Path,

@@ -24,6 +24,7 @@ from transformers.models.llava_next.modeling_llava_next import image_size_to_num
 from ..images import Image
 from .base import Features
 from .decoder import Decoder
+from .language import LOCAL
 from .wording import LLAVA, Wording
 
 _CLASSES = {"llava": LlavaForConditionalGeneration, "llava_next": LlavaNextForConditionalGeneration}
@@ -39,9 +40,9 @@ class Llava(Decoder):
     @staticmethod
     def read(folder: Path, dtype: Any) -> tuple[Any, Any]:
         """The stock model, and its processor."""
-        kind = _CLASSES[AutoConfig.from_pretrained(folder, local_files_only=True).model_type]
-        model = kind.from_pretrained(folder, dtype=dtype, local_files_only=True, use_safetensors=True)
-        return model, AutoProcessor.from_pretrained(folder, local_files_only=True)
+        kind = _CLASSES[AutoConfig.from_pretrained(folder, **LOCAL).model_type]
+        model = kind.from_pretrained(folder, dtype=dtype, use_safetensors=True, **LOCAL)
+        return model, AutoProcessor.from_pretrained(folder, **LOCAL)
 
     @torch.no_grad()
     def encode(self, images: Sequence[Image]) -> list[Features]:

@@ -17,6 +17,7 @@ from ...schemas.paths import to_text
 from ..images import Image
 from .base import Features
 from .decoder import Decoder
+from .language import LOCAL
 from .minigpt_v2_model import MiniGPTv2ForConditionalGeneration, MiniGPTv2Processor
 from .minigpt_v2_published import in_parts
 from .recipe import Recipe
@@ -46,9 +47,9 @@ class MiniGPTv2(Decoder):
     def read(folder: Path, dtype: Any) -> tuple[Any, Any]:
         """The model and its processor."""
         model = MiniGPTv2ForConditionalGeneration.from_pretrained(
-            folder, dtype=dtype, local_files_only=True, use_safetensors=True
+            folder, dtype=dtype, use_safetensors=True, **LOCAL
         )
-        return model, MiniGPTv2Processor.from_pretrained(folder, local_files_only=True)
+        return model, MiniGPTv2Processor.from_pretrained(folder, **LOCAL)
 
     @torch.no_grad()
     def encode(self, images: Sequence[Image]) -> list[Features]:

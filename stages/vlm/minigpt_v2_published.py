@@ -30,6 +30,7 @@ from transformers import (
 
 from ...schemas.errors import ModelDamaged, ModelMissing
 from ...schemas.paths import to_text
+from .language import LOCAL
 from .minigpt_v2_model import (
     IMAGE_TOKEN,
     MiniGPTv2Config,
@@ -98,7 +99,7 @@ def assemble(folder: Path, sizes: Published | None = None) -> None:
 
 
 def _assemble(folder: Path, made: Path, sizes: Published) -> None:
-    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    tokenizer = AutoTokenizer.from_pretrained(folder, **LOCAL)
     tokenizer.add_tokens([AddedToken(IMAGE_TOKEN, normalized=False, special=True)], special_tokens=True)
     tokenizer.chat_template = None  # the processor has its own
     eva, trained = load_file(folder / EVA), load_file(folder / TRAINED)
@@ -127,7 +128,7 @@ def _config(
         image_size=sizes.image_size,
         patch_size=kernel.shape[-1],
     )
-    text = LlamaConfig.from_pretrained(folder, local_files_only=True)
+    text = LlamaConfig.from_pretrained(folder, **LOCAL)
     text.vocab_size = max(words, text.vocab_size)
     config = MiniGPTv2Config(vision, text, sizes.neighbours, image_token)
     config.dtype = text.dtype

@@ -1,5 +1,9 @@
 """What every adapter holds to, whichever model it speaks through."""
 
+import contextlib
+import json
+import shutil
+
 import numpy as np
 import pytest
 import torch
@@ -236,3 +240,23 @@ def test_a_missing_or_damaged_model_is_one_line_that_names_the_command(name, req
         (tmp_path / file.name).write_bytes(file.read_bytes()[:40])
     with pytest.raises(ModelDamaged, match="myvlm-tag models verify"):
         kind(tmp_path, "0")
+
+
+@pytest.mark.parametrize("name", ADAPTERS)
+def test_code_that_lies_beside_the_weights_is_not_run(name, request, tmp_path, monkeypatch):
+    """Not even if somebody answers yes to the library's own question."""
+    kind, fixture = ADAPTERS[name]
+    folder, ran = tmp_path / "model", tmp_path / "ran"
+    shutil.copytree(request.getfixturevalue(fixture), folder)
+    (folder / "evil.py").write_text(f"open({str(ran)!r}, 'w').close()\n")
+    autos = ("AutoConfig", "AutoProcessor", "AutoTokenizer", "AutoModelForImageTextToText")
+    for file in ("config.json", "processor_config.json", "tokenizer_config.json"):
+        if (folder / file).is_file():
+            own = json.loads((folder / file).read_text())
+            changed = {"model_type": "evil"} if file == "config.json" else {}
+            own |= {"auto_map": dict.fromkeys(autos, "evil.Evil"), **changed}
+            (folder / file).write_text(json.dumps(own))
+    monkeypatch.setattr("builtins.input", lambda *_: "y")
+    with contextlib.suppress(ModelDamaged):
+        kind(folder, "0")
+    assert not ran.exists()
