@@ -121,7 +121,7 @@ def _score(
     writer = Writer(catalog, settings)
     tables = []
     if group.stage == "faces":
-        group = _with_rejected(catalog, group)
+        group = with_rejected(catalog, group)
     with progress.step("heads", todo.num_rows) as step:
         for start in range(0, todo.num_rows, _BLOCK):
             block = todo.slice(start, _BLOCK)
@@ -135,7 +135,7 @@ def _score(
     return tables
 
 
-def _with_rejected(catalog: Catalog, group: Group) -> Group:
+def with_rejected(catalog: Catalog, group: Group) -> Group:
     """Let each person's head know the faces that were said not to be theirs."""
     with connect(catalog) as connection:
         rows = connection.sql(_REJECTED, params={"features": group.features}).fetchall()
@@ -157,9 +157,7 @@ def _people(
     photos = pc.index_in(faces["photo_id"], todo["photo_id"]).to_numpy().astype(np.int64)
     heads = [one.head for one in kept if isinstance(one.head, PersonHead)]
     embeddings = unpack(faces["embedding"].to_pylist(), FACE_DIM)
-    distance = person.distances(embeddings, heads)
-    possible = np.where(person.nearer_to_others(embeddings, heads, distance), np.inf, distance)
-    owner = person.assign(photos, possible, [head.threshold for head in heads])
+    distance, owner = person.judge(photos, embeddings, heads)
     nearest = np.full((todo.num_rows, len(heads)), np.nan, np.float32)
     face = np.full((todo.num_rows, len(heads)), -1, np.int16)
     shown, first = np.unique(photos, return_index=True)

@@ -109,7 +109,7 @@ def _owners(models: Models, given: Given, heads: Sequence[PersonHead]) -> list[s
     if faces:
         embeddings = np.stack([face.embedding for face in faces])
         where = np.array([face.photo for face in faces])
-        owner = person.assign(where, person.distances(embeddings, heads), [head.threshold for head in heads])
+        _, owner = person.judge(where, embeddings, heads)
         for photo, who in zip(where.tolist(), owner.tolist(), strict=True):
             if who != person.NOBODY:
                 found[photo].add(int(who))

@@ -61,6 +61,18 @@ def distances(faces: Floats, heads: Sequence[PersonHead]) -> NDArray[np.float32]
     return _nearest(faces, [head.embeddings for head in heads])
 
 
+def judge(
+    photos: NDArray[np.integer], faces: Floats, heads: Sequence[PersonHead]
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """How far each face is from each person, (faces, people), and whose face each one is, as `assign` says.
+
+    A face nearer to a person's `others` is not theirs.
+    """
+    distance = distances(faces, heads)
+    possible = np.where(nearer_to_others(faces, heads, distance), np.inf, distance)
+    return distance, assign(photos, possible, [head.threshold for head in heads])
+
+
 def nearer_to_others(
     faces: Floats, heads: Sequence[PersonHead], distance: NDArray[np.float32]
 ) -> NDArray[np.bool_]:

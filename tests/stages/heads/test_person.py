@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from myvlm_tag.stages.heads.person import NOBODY, assign, distances, fit
+from myvlm_tag.stages.heads.person import NOBODY, PersonHead, assign, distances, fit, judge
 
 
 def _unit(rows):
@@ -59,6 +59,15 @@ def test_the_second_best_gets_the_face_that_is_left():
     # Face 0 is nearest to both people; person 0 has it, person 1 takes face 1.
     distance = np.array([[0.1, 0.2], [0.4, 0.3]], np.float32)
     assert assign(np.array([0, 0]), distance, [0.5, 0.5]).tolist() == [0, 1]
+
+
+def test_a_face_like_one_that_was_said_not_to_be_the_person_s_is_for_the_next():
+    eye = np.eye(3, dtype=np.float32)
+    first, second = fit(_unit([[1, 0.2, 0]]), 0.5), fit(_unit([[1, 0, 0.6]]), 0.5)
+    told = PersonHead(first.embeddings, 0.5, others=eye[:1])
+    for head, whose in ((first, 0), (told, 1)):
+        distance, owner = judge(np.array([0]), eye[:1], [head, second])
+        assert owner.tolist() == [whose] and np.array_equal(distance, distances(eye[:1], [head, second]))
 
 
 def test_a_distance_at_the_threshold_is_a_hit():
