@@ -55,6 +55,17 @@ def decide(settings: Settings, name: str, photos: Sequence[str], verdict: str) -
     return len(known)
 
 
+def decided(catalog: Catalog, name: str, photo_id: str) -> str:
+    """What the person said last of a concept in a photo: CONFIRM, REJECT, or "" for nothing."""
+    if not catalog.exists:
+        return ""
+    with connect(catalog) as connection:
+        said = connection.execute(
+            "SELECT verdict FROM decisions WHERE concept = ? AND photo_id = ?", [name, photo_id]
+        ).fetchone()
+    return str(said[0]) if said else ""
+
+
 def ignore_faces(catalog: Catalog, faces: Iterable[tuple[str, int]], made_by: str) -> None:
     """Keep that these faces (photo_id, face), found by the model `made_by`, are nobody who matters."""
     _keep(

@@ -16,22 +16,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..schemas.concept import PHOTOS, Concept, TrainingPhoto
-from ..schemas.errors import UsageProblem
+from ..schemas.errors import ConceptOutdated, UsageProblem
 from ..schemas.paths import to_text
 from ..schemas.settings import Settings
+from ..stages.clip import Clip
+from ..stages.faces import Faces
 from ..stages.heads import linear, person
 from ..stages.heads.linear import LinearHead
 from ..stages.heads.person import PersonHead
-from ..stages.images import Image
+from ..stages.images import Image, cut
+from ..stages.packs import Model
 from ..stages.vlm import families
 from ..stages.vlm.places import Box
 from ..stages.vlm.words import swap
+from .catalog import Catalog
 from .concepts import Concepts, Kept
+from .decisions import CONFIRM, REJECT, decided
 from .given import Given, GivenPhoto, Say, clip_features, find_faces, read_files
+from .heads import groups, with_rejected
 from .home import disk_error
 from .models import Models, fingerprint_of, load_models
 
+AROUND = 0.35  # of a face's width and height is shown on each side of it
 _TOKENS = 96
+_SAID = {CONFIRM: "; you said it is", REJECT: "; you said it isn't"}
 
 
 @dataclass(frozen=True)
@@ -46,6 +54,7 @@ class Evidence:
     likeness: float | None  # cosine similarity to it
     image: Image | None  # that photo, or the face in it
     faces: int = 0  # in the photo
+    against: str = ""  # why a face that is near enough isn't the person's
 
 
 @dataclass(frozen=True)
@@ -65,6 +74,7 @@ class Explained:
     image: Image
     concept: Concept
     evidence: Evidence
+    decision: str  # what the person said of it: CONFIRM, REJECT, or "" for nothing
     vlm: str
     caption: str  # what the model says of the photo, with the concept's vector
     attention: Attention | None  # None where the model's attention tells nothing of places
@@ -77,9 +87,11 @@ class Explained:
             "concept": self.concept.name,
             "kind": self.concept.kind,
             "hit": evidence.hit,
+            "decision": self.decision or None,
             "score": evidence.score,
             "threshold": evidence.threshold,
             "faces": evidence.faces,
+            "against": evidence.against or None,
             "nearest": evidence.nearest and evidence.nearest.source,
             "likeness": evidence.likeness,
             "vlm": self.vlm,
@@ -94,8 +106,9 @@ class Explained:
 
 
 def verdict(found: Explained) -> str:
-    """Whether it is there, says the head."""
-    return f"{found.concept.name} is {'' if found.evidence.hit else 'not '}in it, says the head"
+    """Whether it is there, says the head; and the person, whose word counts."""
+    head = f"{found.concept.name} is {'' if found.evidence.hit else 'not '}in it, says the head"
+    return head + _SAID.get(found.decision, "")
 
 
 def reasons(found: Explained) -> list[str]:
@@ -108,23 +121,46 @@ def reasons(found: Explained) -> list[str]:
         return [score, like]
     if evidence.score is None:
         return ["no face was found in it"]
-    faces = f"the nearest of {evidence.faces} faces" if evidence.faces > 1 else "the face"
-    return [f"{faces}: similarity {evidence.score:.2f}, a hit from {evidence.threshold:.2f} on", like]
+    which = f"{'one' if evidence.hit else 'the nearest'} of {evidence.faces} faces"
+    score = f"similarity {evidence.score:.2f}, a hit from {evidence.threshold:.2f} on"
+    lines = [f"{which if evidence.faces > 1 else 'the face'}: {score}", like]
+    return [*lines, evidence.against] if evidence.against else lines
 
 
 def explain(settings: Settings, photo: Path, name: str, vlm: str, say: Say) -> Explained:
-    """Look into a photo. Raises ConceptMissing, UsageProblem, PhotosUnusable, ModelMissing, ModelDamaged."""
+    """Look into a photo.
+
+    Raises ConceptMissing, ConceptOutdated, UsageProblem, PhotosUnusable, ModelMissing, ModelDamaged.
+    """
     store, models = Concepts(settings.home), load_models(settings)
     kept = store.load(name)
     if not photo.is_file():
         raise UsageProblem(f"there is no photo {to_text(photo)}", "name a file")
+    model = families.choose(models.pack, vlm or _first(models, list(kept.vectors)))
+    _check(settings, models, kept.concept, model)
     given = read_files(models, [photo], 1, say)
     if isinstance(kept.head, PersonHead):
-        evidence = _face_evidence(models, kept, kept.head, given, store.path(name), say)
+        evidence = _face_evidence(settings, models, kept, kept.head, given, store.path(name), say)
     else:
         evidence = _likeness_evidence(models, kept, kept.head, given, store.path(name), say)
-    caption, attention, spoken = _look(settings, models, kept, given.photos[0], vlm)
-    return Explained(photo, given.photos[0].image, kept.concept, evidence, spoken, caption, attention)
+    shown = given.photos[0]
+    decision = decided(Catalog(settings.catalog), kept.concept.name, shown.photo_id)
+    caption, attention = _look(settings, model, kept, shown)
+    return Explained(photo, shown.image, kept.concept, evidence, decision, model.key, caption, attention)
+
+
+def _check(settings: Settings, models: Models, concept: Concept, model: Model) -> None:
+    """See that head and embedding are of the models in use: to others their numbers mean nothing."""
+    anew = f"learn it with: myvlm-tag concepts retrain {concept.name!r}"
+    needed, words = (Faces.name, "face") if concept.kind == "person" else (Clip.name, "CLIP")
+    if concept.head.made_by != {stage.name: stage.made_by for stage in models.stages}.get(needed):
+        raise ConceptOutdated(f"{concept.name!r} isn't learnt with the {words} models in use", anew)
+    learnt = concept.embeddings.get(model.key)
+    if learnt is None:
+        every = ",".join([*concept.embeddings, model.key])
+        raise UsageProblem(f"{concept.name!r} isn't learnt with {model.key}", f"{anew} --vlm {every}")
+    if learnt.made_by != f"{model.key} {fingerprint_of(model, settings)}":
+        raise ConceptOutdated(f"{concept.name!r} isn't learnt with {model.key} as it is now", anew)
 
 
 def write_picture(found: Explained, out: Path) -> None:
@@ -141,15 +177,28 @@ def write_picture(found: Explained, out: Path) -> None:
 
 
 def _face_evidence(
-    models: Models, kept: Kept, head: PersonHead, given: Given, folder: Path, say: Say
+    settings: Settings, models: Models, kept: Kept, head: PersonHead, given: Given, folder: Path, say: Say
 ) -> Evidence:
-    """The photo's face that is nearest to one of those kept, and that one."""
+    """The photo's face that is the person's, else the nearest, and which of those kept is most like it.
+
+    Judged as a run does: beside everyone else, and with what was said of faces.
+    """
     least = 1 - head.threshold
     faces = find_faces(models, given)
     if not faces:
         return Evidence(False, None, least, None, None, None, None)
     embeddings = np.stack([face.embedding for face in faces])
-    face = int(person.distances(embeddings, [head])[:, 0].argmin())
+    people = _everyone(settings, kept.concept)
+    mine = list(people).index(kept.concept.name)
+    heads = list(people.values())
+    distance, owner = person.judge(np.zeros(len(faces), np.int64), embeddings, heads)
+    own = np.flatnonzero(owner == mine)
+    face = int(own[0] if len(own) else distance[:, mine].argmin())
+    against = ""
+    if not len(own) and distance[face, mine] <= head.threshold:
+        rejected = person.nearer_to_others(embeddings, heads, distance)[face, mine]
+        other = f"a face that you said isn't {kept.concept.name}" if rejected else list(people)[owner[face]]
+        against = f"but it is nearer to {other}"
     similarity = head.embeddings @ embeddings[face]
     best = int(similarity.argmax())
     shown = [used for used in kept.concept.photos if used.box is not None]
@@ -157,7 +206,18 @@ def _face_evidence(
     score = float(similarity[best])
     x0, y0, x1, y1 = (float(value) * given.photos[0].scale for value in faces[face].box)
     image = nearest and _crop(models, folder / PHOTOS / nearest.file, nearest, say)
-    return Evidence(score >= least, score, least, (x0, y0, x1, y1), nearest, score, image, len(faces))
+    return Evidence(
+        bool(len(own)), score, least, (x0, y0, x1, y1), nearest, score, image, len(faces), against
+    )
+
+
+def _everyone(settings: Settings, concept: Concept) -> dict[str, PersonHead]:
+    """The heads of all people whom a run tells apart from this one, by name, with what was said of faces."""
+    features = concept.head.made_by
+    group = next(one for one in groups(settings, concept.name) if one.features == features)
+    catalog = Catalog(settings.catalog)
+    people = (with_rejected(catalog, group) if catalog.exists else group).kept
+    return {one.concept.name: one.head for one in people if isinstance(one.head, PersonHead)}
 
 
 def _crop(models: Models, path: Path, used: TrainingPhoto, say: Say) -> Image | None:
@@ -166,9 +226,7 @@ def _crop(models: Models, path: Path, used: TrainingPhoto, say: Say) -> Image | 
         return None
     photo = read_files(models, [path], 1, say).photos[0]
     x0, y0, x1, y1 = (value * photo.scale for value in used.box)
-    beside, above = 0.35 * (x1 - x0), 0.35 * (y1 - y0)
-    top, left = max(0, round(y0 - above)), max(0, round(x0 - beside))
-    return np.ascontiguousarray(photo.image[top : round(y1 + above), left : round(x1 + beside)])
+    return cut(photo.image, (x0, y0, x1, y1), AROUND)
 
 
 def _likeness_evidence(
@@ -188,17 +246,8 @@ def _likeness_evidence(
     return Evidence(score >= head.threshold, score, head.threshold, None, nearest, likeness, image)
 
 
-def _look(
-    settings: Settings, models: Models, kept: Kept, given: GivenPhoto, name: str
-) -> tuple[str, Attention | None, str]:
+def _look(settings: Settings, model: Model, kept: Kept, given: GivenPhoto) -> tuple[str, Attention | None]:
     """What the model says with the concept's vector, and where that attends."""
-    model = families.choose(models.pack, name or _first(models, list(kept.vectors)))
-    if model.key not in kept.vectors:
-        anew = ",".join([*kept.vectors, model.key])
-        raise UsageProblem(
-            f"{kept.concept.name!r} isn't learnt with {model.key}",
-            f"learn it with: myvlm-tag concepts retrain {kept.concept.name!r} --vlm {anew}",
-        )
     adapter = families.load(model, settings.home, fingerprint_of(model, settings))
     features = adapter.encode([given.image])[0]
     vector = adapter.vector(kept.vectors[model.key])
@@ -207,7 +256,7 @@ def _look(
     weights = adapter.attended(features, vector)
     height, width = given.image.shape[:2]
     attention = None if weights is None else Attention(model.key, weights, adapter.window(width, height))
-    return caption, attention, model.key
+    return caption, attention
 
 
 def _first(models: Models, known: Sequence[str]) -> str:

@@ -12,7 +12,8 @@ from matplotlib import colormaps
 from PIL import Image, ImageDraw, ImageFont
 
 from ..stages.images import Image as Pixels
-from .explain import Attention, Explained, reasons, verdict
+from ..stages.images import cut
+from .explain import AROUND, Attention, Explained, reasons, verdict
 
 _HEIGHT, _WIDEST, _SIDE, _GAP, _TITLE, _LINE = 400, 560, 300, 24, 44, 20  # pixels
 _INK, _FADED, _PAPER, _HIT, _MISS, _FRAME = "#1c1c1e", "#6b6b70", "#ffffff", "#2f9e44", "#c92a2a", "#e4e4e7"
@@ -60,7 +61,7 @@ def _evidence(sheet: Image.Image, pen: ImageDraw.ImageDraw, found: Explained, le
     at = top + 4
     if person and evidence.box is not None:
         wide = (_SIDE - 12) // 2
-        pictures = [(_cut(found.image, evidence.box), "here"), (evidence.image, "learnt from")]
+        pictures = [(cut(found.image, evidence.box, AROUND), "here"), (evidence.image, "learnt from")]
         for number, (pixels, words) in enumerate(pictures):
             if pixels is not None:
                 picture = _fit(pixels, wide, 190)
@@ -119,14 +120,6 @@ def _over_photo(attention: Attention, width: int, height: int) -> np.ndarray:
     canvas = Image.new("F", (width, height))
     canvas.paste(grid, (round(x0 * width), round(y0 * height)))
     return np.asarray(canvas)
-
-
-def _cut(pixels: Pixels, box: tuple[float, float, float, float]) -> Pixels:
-    """The face with a little around it."""
-    x0, y0, x1, y1 = box
-    beside, above = 0.35 * (x1 - x0), 0.35 * (y1 - y0)
-    top, left = max(0, round(y0 - above)), max(0, round(x0 - beside))
-    return np.ascontiguousarray(pixels[top : round(y1 + above), left : round(x1 + beside)])
 
 
 def _fit(pixels: Pixels, width: int, height: int) -> Image.Image:

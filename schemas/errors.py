@@ -65,6 +65,10 @@ class PhotosUnusable(MyvlmTagError):
     """The photos given don't teach a concept: unreadable, no face, two people equally often."""
 
 
+class NotLearnt(MyvlmTagError):
+    """A model's numbers ran out of what its precision can hold, so that nothing was learnt with it."""
+
+
 class ConceptMissing(MyvlmTagError):
     """There is no concept of that name."""
 
@@ -73,6 +77,10 @@ class ConceptMissing(MyvlmTagError):
 
 class ConceptDamaged(MyvlmTagError):
     """A concept's folder doesn't hold what it should."""
+
+
+class ConceptOutdated(MyvlmTagError):
+    """A concept was learnt with other models than those in use; the hint names `concepts retrain`."""
 
 
 class ChainBroken(MyvlmTagError):

@@ -1,4 +1,4 @@
-"""Decoded pictures inside Arrow tables: raw RGB bytes beside their width and height, copied once."""
+"""Decoded pictures inside Arrow tables: raw RGB bytes beside their width and height, copied once; and cut."""
 
 from __future__ import annotations
 
@@ -45,3 +45,11 @@ def from_table(table: pa.Table) -> list[Image | None]:
         np.frombuffer(value.as_buffer(), np.uint8).reshape(height, width, 3) if value.is_valid else None
         for value, height, width in zip(table["image"], heights, widths, strict=True)
     ]
+
+
+def cut(image: Image, box: tuple[float, float, float, float], around: float) -> Image:
+    """A copy of what is in a box (x0, y0, x1, y1, in pixels) and that part of its sides more on each side."""
+    x0, y0, x1, y1 = box
+    beside, above = around * (x1 - x0), around * (y1 - y0)
+    top, left = max(0, round(y0 - above)), max(0, round(x0 - beside))
+    return np.ascontiguousarray(image[top : round(y1 + above), left : round(x1 + beside)])

@@ -5,16 +5,28 @@ import shutil
 from dataclasses import replace
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from myvlm_tag.cli import app
+from myvlm_tag.pipeline.catalog import Catalog
 from myvlm_tag.pipeline.concepts import Concepts, Kept
-from myvlm_tag.pipeline.explain import explain, write_picture
-from myvlm_tag.pipeline.given import find_faces, read_files
-from myvlm_tag.pipeline.models import load_models
+from myvlm_tag.pipeline.decisions import CONFIRM, REJECT, decide
+from myvlm_tag.pipeline.explain import explain, verdict, write_picture
+from myvlm_tag.pipeline.given import find_faces, read_files, stage_of
+from myvlm_tag.pipeline.heads import score_library
+from myvlm_tag.pipeline.models import fingerprint_of, load_models
+from myvlm_tag.pipeline.progress import Progress
+from myvlm_tag.pipeline.views import query
 from myvlm_tag.schemas.concept import Check, Concept, EmbeddingInfo, HeadInfo, TrainingPhoto
-from myvlm_tag.schemas.errors import ConceptMissing, UsageProblem
+from myvlm_tag.schemas.errors import ConceptMissing, ConceptOutdated, UsageProblem
+from myvlm_tag.schemas.tables import TABLES
+from myvlm_tag.stages.clip import Clip
+from myvlm_tag.stages.faces import Faces
 from myvlm_tag.stages.heads.linear import LinearHead
 from myvlm_tag.stages.heads.person import PersonHead
+from myvlm_tag.stages.packs import find_pack
+from myvlm_tag.stages.scan import photo_id
+from myvlm_tag.stages.vlm.families import choose
 from myvlm_tag.tests.stages.vlm.checkpoints import write_llava
 from PIL import Image
 from typer.testing import CliRunner
@@ -44,13 +56,15 @@ def photos(tmp_path):
 
 @pytest.fixture
 def keep(settings, photos):
-    """Keep a concept learnt from the second photo, with that head."""
+    """Keep a concept learnt from the second photo, with that head; by other models where they are named."""
 
-    def keep(name, head, box=None):
+    def keep(name, head, box=None, features="", vlm=""):
         used = TrainingPhoto("1.jpg", str(photos[1]), "x", box, ())
         kind = "person" if isinstance(head, PersonHead) else "object"
-        infos = {"llava": EmbeddingInfo("llava x", {}, (), (), 1, 1.0)}
-        info, check = HeadInfo("x", head.threshold, 1), Check(0, 0, 0, 0)
+        made_by = vlm or fingerprint_of(choose(find_pack(settings.models)), settings)
+        infos = {"llava": EmbeddingInfo(f"llava {made_by}", {}, (), (), 1, 1.0)}
+        own = features or stage_of(load_models(settings), Faces if kind == "person" else Clip).made_by
+        info, check = HeadInfo(own, head.threshold, 1), Check(0, 0, 0, 0)
         concept = Concept(name, "sks", kind, "thing", "", 1, "2026", (used,), info, check, infos)
         vectors = {"llava": np.random.default_rng(0).normal(size=40).astype(np.float32)}
         Concepts(settings.home).save(Kept(concept, head, vectors), {"1.jpg": photos[1].read_bytes()}, b"")
@@ -58,9 +72,51 @@ def keep(settings, photos):
     return keep
 
 
-def test_a_face_is_shown_beside_the_one_it_is_most_like(settings, photos, keep, tmp_path):
+@pytest.fixture
+def faces(settings, photos):
+    """Those that the detector of bright squares sees in the second photo; there are many."""
     models = load_models(settings)
-    face = find_faces(models, read_files(models, [photos[1]], 1, print))[0]
+    return find_faces(models, read_files(models, [photos[1]], 1, print))
+
+
+@pytest.fixture
+def face(faces):
+    """The one that is least like the others."""
+    embeddings = np.stack([one.embedding for one in faces])
+    alike = embeddings @ embeddings.T - 2 * np.eye(len(faces))
+    return faces[int(alike.max(axis=1).argmin())]
+
+
+@pytest.fixture
+def catalog(settings, photos, faces):
+    """Knows the second photo and the faces in it."""
+    catalog = Catalog(settings.catalog)
+    catalog.prepare()
+    made = {"made_by": stage_of(load_models(settings), Faces).made_by, "run_id": "01"}
+    photo, path = photo_id(photos[1]), str(photos[1])
+    packed = [one.embedding.astype(np.float16).tobytes() for one in faces]
+    rows = {
+        "files": [{"path": path, "photo_id": photo, "size": 1, "mtime_ns": 1, "root": "/", "gone": False}],
+        "features": [{"photo_id": photo, "stage": "faces", "items": len(faces)}],
+        "faces": [{"photo_id": photo, "face": number, "embedding": one} for number, one in enumerate(packed)],
+    }
+    catalog.commit(
+        {
+            name: pa.Table.from_pylist([made | row for row in some], TABLES[name])
+            for name, some in rows.items()
+        }
+    )
+    return catalog
+
+
+def _turned(face, by):
+    """A face of someone else, so far from this one (cosine distance)."""
+    aside = np.eye(1, 512, dtype=np.float32)[0]
+    aside -= (aside @ face.embedding) * face.embedding
+    return ((1 - by) * face.embedding + (1 - (1 - by) ** 2) ** 0.5 * aside / np.linalg.norm(aside))[None]
+
+
+def test_a_face_is_shown_beside_the_one_it_is_most_like(settings, photos, face, keep, tmp_path):
     keep("Mom", PersonHead(face.embedding[None], 0.5), face.box)
     found = explain(settings, photos[1], "mom", "", print)
     assert found.evidence.hit and found.evidence.score == pytest.approx(1, abs=1e-3)
@@ -90,6 +146,48 @@ def test_a_thing_is_shown_beside_the_training_photo_most_like_it(settings, photo
     assert told["score"] == pytest.approx(0.8808, abs=1e-3) and told["likeness"] > 0.99
     assert np.shape(told["attention"]) == (2, 2) and told["picture"] == str(out) and out.is_file()
     assert "mug is in it, says the head" in CliRunner().invoke(app, command).stdout
+
+
+def test_a_face_belongs_to_whom_it_is_nearest_to_as_in_a_run(settings, photos, face, keep, catalog):
+    keep("Mom", PersonHead(_turned(face, 0.01), 0.02))  # this face alone is near enough
+    keep("Tom", PersonHead(_turned(face, 0.005), 0.5))
+    keep("Pam", PersonHead(_turned(face, 0.02), 0.5))  # takes another one
+    keep("Far", PersonHead(_turned(face, 0.9), 0.02))
+    score_library(catalog, settings, "02", Progress(quiet=True))
+    rows = query(catalog, "SELECT concept, hit, score FROM detections").rows
+    assert {name: hit for name, hit, _ in rows} == {"Mom": False, "Tom": True, "Pam": True, "Far": False}
+    for name, hit, score in rows:
+        found = explain(settings, photos[1], name, "", print)
+        assert (found.evidence.hit, found.evidence.score) == (hit, pytest.approx(score, abs=1e-3))
+        assert ("but it is nearer to Tom" in found.lines()) == (name == "Mom")
+
+
+def test_what_was_said_of_a_photo_and_its_face_is_told_and_heeded(settings, photos, face, keep, catalog):
+    keep("Mom", PersonHead(_turned(face, 0.01), 0.02))
+    score_library(catalog, settings, "02", Progress(quiet=True))
+    assert explain(settings, photos[1], "Mom", "", print).record()["decision"] is None
+    decide(settings, "Mom", [str(photos[1])], REJECT)
+    found = explain(settings, photos[1], "Mom", "", print)
+    assert verdict(found) == "Mom is not in it, says the head; you said it isn't"
+    assert "but it is nearer to a face that you said isn't Mom" in found.lines()
+    decide(settings, "Mom", [str(photos[0])], CONFIRM)
+    found = explain(settings, photos[0], "Mom", "", print)
+    assert verdict(found) == "Mom is not in it, says the head; you said it is"
+    assert found.record()["decision"] == "confirm" and not found.evidence.against
+
+
+@pytest.mark.parametrize(
+    ("head", "other", "words"),
+    [
+        (PersonHead(np.eye(1, 512, dtype=np.float32), 0.5), {"features": "faces old"}, "the face models in"),
+        (LinearHead(np.zeros(9, np.float32), 2.0, 0.5), {"features": "clip old"}, "the CLIP models in use"),
+        (LinearHead(np.zeros(16, np.float32), 2.0, 0.5), {"vlm": "old"}, "llava as it is now"),
+    ],
+)
+def test_what_was_learnt_with_other_models_is_to_be_learnt_anew(settings, photos, keep, head, other, words):
+    keep("it", head, **other)
+    with pytest.raises(ConceptOutdated, match=f"'it' isn't learnt with {words}.*concepts retrain 'it'"):
+        explain(settings, photos[1], "it", "", print)
 
 
 def test_what_cannot_be_explained_is_one_line(settings, photos, keep, tmp_path):
