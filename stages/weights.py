@@ -1,29 +1,30 @@
 """The files of a model on disk: their fingerprint, whether they are sound, and fetching them.
 
-`pull` is the only place of the whole program that uses the network. Which models exist is `packs.py`.
+`pull` is the only place of the whole program that uses the network. Which models exist is `packs.py`;
+getting a source is `fetch.py`, making safetensors of checkpoints `convert.py`.
 """
 
 from __future__ import annotations
 
 import contextlib
-import fnmatch
 import json
 import os
 import shutil
-import urllib.request
-import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from blake3 import blake3
 
 from ..schemas.errors import DiskFull, ModelDamaged, ModelMissing
-from .packs import Model, Pack, Source, folder_of, missing_files
+from ..schemas.paths import to_text
+from .convert import checkpoints, convert, is_trainers
+from .fetch import fetch
+from .packs import Model, Pack, folder_of, missing_files
 
 RECORD = "pulled.json"  # what `pull` fetched: file -> size and hash
-_TENSORS = {".bin", ".pth", ".pt"}
-_MINIGPT = "minigptv2_checkpoint.safetensors"  # published in parts
+_BOOKKEEPING = ".cache"  # huggingface_hub's, and which sources are there; gone when a pull ends
 _NOT_THE_MODEL = {".md", ".txt", ".png", ".jpg"}  # cards and pictures, unless a tokenizer reads them
 _TOKENIZER_TEXT = {"merges.txt", "vocab.txt"}
 
@@ -76,7 +77,8 @@ def pull(
     """Fetch the models of `pack` that are not there, each after `agree` (shown licence and size) said yes.
 
     Raises ModelMissing when a source cannot be reached, DiskFull when there is no room. What was fetched
-    stays, and a second pull goes on from there.
+    stays, and a second pull goes on from there, within a file too. Raises ModelDamaged when a source is not
+    what it should be; a second pull fetches that model anew.
     """
     folders = []
     for model in pack.models:
@@ -84,8 +86,8 @@ def pull(
         if not model.sources or not missing_files(model, folder):
             say(f"{model.key}: already there")
         elif agree(model):
-            _check_room(model, home)
-            folders.append(_pull(model, folder, say))
+            _check_room(model, folder)
+            folders.append(_pull(model, folder, pack.name, say))
     return folders
 
 
@@ -93,6 +95,8 @@ def _model_files(folder: Path) -> Iterator[Path]:
     for file in sorted(path for path in folder.rglob("*") if path.is_file()):
         inner = file.relative_to(folder)
         if any(part.startswith((".", "__")) for part in inner.parts) or file.name == RECORD:
+            continue
+        if is_trainers(file):
             continue
         if file.suffix.lower() not in _NOT_THE_MODEL or file.name in _TOKENIZER_TEXT:
             yield file
@@ -102,14 +106,14 @@ def _hash(file: Path) -> str:
     return blake3(max_threads=blake3.AUTO).update_mmap(file).hexdigest(length=16)
 
 
-def _load_cache(cache: Path | None) -> dict[str, list]:
+def _load_cache(cache: Path | None) -> dict[str, Any]:
     try:
         return dict(json.loads(cache.read_text("utf-8"))) if cache else {}
     except (OSError, ValueError):
         return {}
 
 
-def _save_cache(cache: Path, known: dict[str, list]) -> None:
+def _save_cache(cache: Path, known: dict[str, Any]) -> None:
     """Write, or not: a home that cannot be written to only costs time."""
     temporary = cache.with_suffix(f".{os.getpid()}.tmp")
     with contextlib.suppress(OSError):
@@ -162,118 +166,62 @@ def _differences(folder: Path) -> list[str]:
     ]
 
 
-def _check_room(model: Model, home: Path) -> None:
-    existing = next(path for path in (home, *home.parents) if path.exists())
-    free = shutil.disk_usage(existing).free / 1e6
+def _check_room(model: Model, folder: Path) -> None:
+    existing = next(path for path in folder.parents if path.exists())
+    there = sum(file.stat().st_size for file in _staging(folder).rglob("*") if file.is_file())
+    free = (shutil.disk_usage(existing).free + there) / 1e6
     # A checkpoint that is converted is there twice for a while.
     if free < 2.1 * model.megabytes:
         raise DiskFull(
-            f"{model.key} needs {2.1 * model.megabytes:,.0f} MB in {home}", f"{free:,.0f} MB are free"
+            f"{model.key} needs {2.1 * model.megabytes:,.0f} MB in {to_text(folder.parent)}",
+            f"{free:,.0f} MB are free",
         )
 
 
-def _pull(model: Model, folder: Path, say: Callable[[str], None]) -> Path:
-    staging = folder.with_name(f".{folder.name}.part")
+def _staging(folder: Path) -> Path:
+    """Where a model is fetched to, and a pull that broke off left what it had."""
+    return folder.with_name(f".{folder.name}.part")
+
+
+def _pull(model: Model, folder: Path, pack: str, say: Callable[[str], None]) -> Path:
+    staging = _staging(folder)
     staging.mkdir(parents=True, exist_ok=True)
-    revisions = {}
     try:
-        for source in model.sources:
-            say(f"{model.key}: fetching {source.where}")
-            revisions[source.where] = _fetch(source, staging)
-        convert(staging, lambda line: say(f"{model.key}: {line}"))
+        revisions = _fetch_all(model, staging, say)
+        _make_loadable(model, staging, lambda line: say(f"{model.key}: {line}"))
     except OSError as error:
-        raise ModelMissing(f"{model.key} could not be fetched: {error}", "try again later") from error
-    missing = missing_files(model, staging)
-    if missing:
-        raise ModelDamaged(f"the source of {model.key} gave no {', '.join(missing)}", "report this, please")
-    shutil.rmtree(staging / ".cache", ignore_errors=True)  # huggingface_hub's bookkeeping
+        raise ModelMissing(
+            f"{model.key} could not be fetched: {error}", f"go on later with: myvlm-tag models pull {pack}"
+        ) from error
     hashes = {file.relative_to(staging).as_posix(): _hash(file) for file in _model_files(staging)}
     record = {"revisions": revisions, "licence": model.licence, "files": hashes}
     (staging / RECORD).write_text(json.dumps(record, indent=1), "utf-8")
+    shutil.rmtree(staging / _BOOKKEEPING, ignore_errors=True)
     shutil.rmtree(folder, ignore_errors=True)
     staging.replace(folder)
     return folder
 
 
-def _fetch(source: Source, folder: Path) -> str:
-    """Fetch into `folder`; returns the revision it was."""
-    scheme, _, where = source.where.partition(":")
-    if scheme in ("hf", "hf-space"):
-        return _fetch_repository(source, where, "model" if scheme == "hf" else "space", folder)
-    archive = folder / source.where.rpartition("/")[2]
-    with urllib.request.urlopen(source.where) as answer, archive.open("wb") as file:
-        shutil.copyfileobj(answer, file, 1 << 20)
-    if archive.suffix == ".zip":
-        _unpack(archive, source.files, folder)
-        archive.unlink()
-    return source.revision
+def _fetch_all(model: Model, staging: Path, say: Callable[[str], None]) -> dict[str, str]:
+    """Fetch the sources that no earlier pull got to the end of; returns the revision of each."""
+    done = staging / _BOOKKEEPING / RECORD
+    revisions: dict[str, str] = _load_cache(done)
+    for source in model.sources:
+        if source.where not in revisions:
+            say(f"{model.key}: fetching {source.where}")
+            revisions[source.where] = fetch(source, staging)
+            _save_cache(done, revisions)
+    return revisions
 
 
-def _fetch_repository(source: Source, repository: str, kind: str, folder: Path) -> str:
-    import huggingface_hub
-
+def _make_loadable(model: Model, staging: Path, say: Callable[[str], None]) -> None:
     try:
-        huggingface_hub.snapshot_download(
-            repository,
-            repo_type=kind,
-            revision=source.revision,
-            local_dir=folder,
-            allow_patterns=list(source.files),
-        )
-        return str(
-            huggingface_hub.HfApi().repo_info(repository, repo_type=kind, revision=source.revision).sha
-        )
-    except huggingface_hub.errors.GatedRepoError as error:
-        raise ModelMissing(
-            f"{repository} is handed out on request only", f"ask at https://huggingface.co/{repository}"
-        ) from error
-    except huggingface_hub.errors.HfHubHTTPError as error:
-        words = str(error).strip().splitlines() or [type(error).__name__]
-        raise ModelMissing(f"{repository} could not be fetched: {words[0]}", "try again later") from error
-
-
-def _unpack(archive: Path, patterns: tuple[str, ...], folder: Path) -> None:
-    """Take the named files out of a zip archive, without the folders they lie in."""
-    with zipfile.ZipFile(archive) as packed:
-        for member in packed.namelist():
-            name = member.rpartition("/")[2]
-            if any(fnmatch.fnmatch(name, pattern) for pattern in patterns):
-                with packed.open(member) as inner, (folder / name).open("wb") as file:
-                    shutil.copyfileobj(inner, file, 1 << 20)
-
-
-def convert(folder: Path, say: Callable[[str], None] = lambda line: None) -> None:
-    """Turn a model as its authors publish it into what is loaded here: safetensors, in one piece.
-
-    Nothing happens to a model that is so already. Raises ModelDamaged, or ModelMissing if a part of it is.
-    """
-    for checkpoint in sorted(path for path in folder.rglob("*") if path.suffix in _TENSORS):
-        say(f"converting {checkpoint.name} to safetensors")
-        to_safetensors(checkpoint)
-    if any(folder.glob(_MINIGPT)):
-        from .vlm.minigpt_v2_published import assemble
-
-        say("putting the parts of MiniGPT-v2 together")
-        assemble(folder)
-
-
-def to_safetensors(checkpoint: Path) -> Path:
-    """Replace a PyTorch checkpoint by a safetensors file of the same tensors.
-
-    torch's restricted reader is used, which builds tensors and nothing else. Raises ModelDamaged if the file
-    holds other things.
-    """
-    import torch
-    from safetensors.torch import save_file
-
-    try:
-        loaded = torch.load(checkpoint, map_location="cpu", weights_only=True)
-    except Exception as error:  # unpickling errors of several kinds
-        raise ModelDamaged(f"{checkpoint.name} holds more than tensors", "it is not opened") from error
-    for name in ("state_dict", "model"):
-        loaded = loaded.get(name, loaded) if isinstance(loaded, dict) else loaded
-    tensors = {name: tensor.contiguous().clone() for name, tensor in loaded.items()}
-    target = checkpoint.with_suffix(".safetensors")
-    save_file(tensors, target)
-    checkpoint.unlink()
-    return target
+        convert(staging, say)
+        if missing := missing_files(model, staging):
+            cause = f"the source of {model.key} gave no {', '.join(missing)}"
+            raise ModelDamaged(cause, "report this, please")
+    except (ModelDamaged, ModelMissing):
+        shutil.rmtree(staging, ignore_errors=True)  # the next pull must not take this for good
+        raise
+    for leftover in checkpoints(staging):  # of a pull that ended between writing a result and deleting this
+        leftover.unlink()

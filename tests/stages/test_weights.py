@@ -1,14 +1,13 @@
 import json
 import os
-import pickle
 import zipfile
 
 import numpy as np
 import pytest
 import torch
-from myvlm_tag.schemas.errors import DiskFull, ModelDamaged, ModelMissing
+from myvlm_tag.schemas.errors import DiskFull, ModelMissing
 from myvlm_tag.stages.packs import Model, Pack, Source, find_pack
-from myvlm_tag.stages.weights import fingerprint, pull, to_safetensors, verify
+from myvlm_tag.stages.weights import fingerprint, pull, verify
 from safetensors.numpy import load_file, save_file
 
 
@@ -26,6 +25,7 @@ def test_a_fingerprint_changes_with_what_decides_the_output_only(folder):
     (folder / "README.md").write_text("about")
     (folder / ".cache").mkdir()
     (folder / ".cache" / "etag.json").write_text("1")
+    (folder / "training_args.bin").write_bytes(b"what a Trainer goes on from")
     os.utime(folder / "open_clip_config.json", (1, 1))
     assert fingerprint(folder) == before and len(before) == 16
     (folder / "open_clip_config.json").write_text('{"a": 1}')
@@ -135,16 +135,3 @@ def test_pull_says_beforehand_that_there_is_no_room(published, tmp_path):
     huge = Model("faces", "faces", "free", 10**12, model.files, model.sources)
     with pytest.raises(DiskFull, match="faces needs"):
         pull(Pack("huge", "", (huge,)), tmp_path / "home", lambda model: True)
-
-
-class Hostile:
-    def __reduce__(self):
-        return (os.system, ("touch /tmp/should-not-exist",))
-
-
-def test_a_checkpoint_that_holds_more_than_tensors_is_not_opened(tmp_path):
-    with (tmp_path / "hostile.pth").open("wb") as file:
-        pickle.dump({"weight": Hostile()}, file)
-    with pytest.raises(ModelDamaged, match="more than tensors"):
-        to_safetensors(tmp_path / "hostile.pth")
-    assert not os.path.exists("/tmp/should-not-exist")

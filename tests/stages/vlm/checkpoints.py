@@ -3,8 +3,8 @@
 import json
 
 import torch
+from myvlm_tag.stages.convert import to_safetensors
 from myvlm_tag.stages.vlm.minigpt_v2_published import Published, assemble
-from myvlm_tag.stages.weights import to_safetensors
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer, decoders, models, normalizers, processors, trainers
 from transformers import (

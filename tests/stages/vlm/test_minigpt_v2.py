@@ -5,10 +5,10 @@ import json
 import pytest
 import torch
 from myvlm_tag.schemas.errors import ModelDamaged, ModelMissing
+from myvlm_tag.stages.convert import convert, to_safetensors
 from myvlm_tag.stages.vlm.minigpt_v2 import MiniGPTv2
 from myvlm_tag.stages.vlm.minigpt_v2_model import MiniGPTv2ForConditionalGeneration, MiniGPTv2Processor
 from myvlm_tag.stages.vlm.minigpt_v2_published import assemble
-from myvlm_tag.stages.weights import convert, to_safetensors
 from myvlm_tag.tests.stages.vlm.checkpoints import SMALL, write_minigpt_v2_parts
 from PIL import Image
 from torch.nn.functional import gelu, interpolate, layer_norm, linear
