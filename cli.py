@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 
 import typer
 
@@ -55,8 +56,9 @@ def main() -> None:
         app(standalone_mode=True)
     except MyvlmTagError as error:
         if verbose:
-            raise
-        print(f"myvlm-tag: {error}", file=sys.stderr)
+            traceback.print_exc()
+        else:
+            print(f"myvlm-tag: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         print("myvlm-tag: interrupted", file=sys.stderr)

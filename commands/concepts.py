@@ -82,7 +82,7 @@ def explain(
 
 
 @app.command("list")
-def concepts_list(home: Home = None, as_json: Json = False) -> None:
+def concepts_list(home: Home = None, as_json: Json = False, verbose: Verbose = False) -> None:
     """Show all concepts, a line each."""
     from ..pipeline.concepts import list_concepts
 
@@ -90,7 +90,7 @@ def concepts_list(home: Home = None, as_json: Json = False) -> None:
 
 
 @app.command("show")
-def concepts_show(name: str, home: Home = None, as_json: Json = False) -> None:
+def concepts_show(name: str, home: Home = None, as_json: Json = False, verbose: Verbose = False) -> None:
     """Show what was learnt of a concept, from which photos, and how sure it is."""
     from ..pipeline.concepts import Concepts
 
@@ -98,7 +98,7 @@ def concepts_show(name: str, home: Home = None, as_json: Json = False) -> None:
 
 
 @app.command("rename")
-def concepts_rename(name: str, to: str, home: Home = None) -> None:
+def concepts_rename(name: str, to: str, home: Home = None, verbose: Verbose = False) -> None:
     """Give a concept another name. Nothing is learnt anew."""
     from ..pipeline.concepts import rename
 
@@ -123,7 +123,7 @@ def concepts_retrain(
 
 
 @app.command("forget")
-def concepts_forget(name: str, home: Home = None) -> None:
+def concepts_forget(name: str, home: Home = None, verbose: Verbose = False) -> None:
     """Remove a concept and everything that was derived from it."""
     from ..pipeline.concepts import forget
 

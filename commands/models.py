@@ -33,7 +33,7 @@ def doctor(
 
 
 @app.command("list")
-def models_list(home: Home = None, as_json: Json = False) -> None:
+def models_list(home: Home = None, as_json: Json = False, verbose: Verbose = False) -> None:
     """Show the model packs: what is in them, licence, size, and what is on this disk."""
     from ..pipeline.models import list_models
 
@@ -45,6 +45,7 @@ def models_verify(
     pack: Annotated[str | None, typer.Argument(help="A pack's name or folder.")] = None,
     home: Home = None,
     as_json: Json = False,
+    verbose: Verbose = False,
 ) -> None:
     """Check that a pack's files are there and whole."""
     from ..pipeline.models import verify_models
@@ -59,6 +60,7 @@ def models_pull(
     pack: Annotated[str, typer.Argument(help="A pack's name.")],
     home: Home = None,
     yes: Annotated[bool, typer.Option("--yes", help="Agree to every licence without being asked.")] = False,
+    verbose: Verbose = False,
 ) -> None:
     """Download a pack, after showing licence and size. The only command that uses the network."""
     from ..pipeline.models import pull_models
@@ -76,6 +78,7 @@ def models_pull(
 @app.command("convert")
 def models_convert(
     folder: Annotated[Path, typer.Argument(help="A model's folder.", exists=True, file_okay=False)],
+    verbose: Verbose = False,
 ) -> None:
     """Convert a model got by other ways than `pull`: checkpoints, or MiniGPT-v2's parts, to safetensors."""
     from ..stages.weights import convert

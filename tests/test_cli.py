@@ -8,8 +8,10 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
 from myvlm_tag.cli import app
 from myvlm_tag.pipeline.catalog import Catalog
 from typer.testing import CliRunner
@@ -87,6 +89,33 @@ def test_models_list_names_every_pack_with_its_licence(home: Path) -> None:
     models = json.loads(invoke("models", "list", "--home", home, "--json"))
     assert {"pocket", "paper", "modern"} <= {model["pack"] for model in models}
     assert all(model["licence"] for model in models)
+
+
+def commands(command: Any, name: str = "") -> dict[str, Any]:
+    """Every command by the words that call it."""
+    if not hasattr(command, "commands"):
+        return {name: command}
+    inner = (commands(each, f"{name} {word}".strip()) for word, each in command.commands.items())
+    return {words: each for found in inner for words, each in found.items()}
+
+
+COMMANDS = commands(typer.main.get_command(app))
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_shows_details_with_v(command: str) -> None:
+    """As the line promises in which any error ends."""
+    options = {flag for parameter in COMMANDS[command].params for flag in parameter.opts}
+    assert {"-v", "--verbose"} <= options
+
+
+def test_an_error_brings_its_traceback_with_v_alone() -> None:
+    for flags, traceback in (([], False), (["-v"], True)):
+        command = [sys.executable, "-m", "myvlm_tag.cli", "models", "verify", "no-such-pack", *flags]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 2
+        assert "there is no model pack 'no-such-pack'" in done.stderr
+        assert ("Traceback" in done.stderr) is traceback
 
 
 def test_doctor_examines_without_changing_anything(home: Path) -> None:
