@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +9,7 @@ import typer
 
 from ..schemas.errors import FAILED, OK
 from .options import Home, Json, ModelsOption, Verbose, settings_from
-from .printing import print_answer, print_record
+from .printing import print_answer, print_record, say
 
 app = typer.Typer(help="List, check and fetch model packs.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -58,6 +57,9 @@ def models_verify(
 @app.command("pull")
 def models_pull(
     pack: Annotated[str, typer.Argument(help="A pack's name.")],
+    only: Annotated[
+        str, typer.Option(help="These models alone, as buffalo_l,llava; `models list` has their names.")
+    ] = "",
     home: Home = None,
     yes: Annotated[bool, typer.Option("--yes", help="Agree to every licence without being asked.")] = False,
     verbose: Verbose = False,
@@ -66,12 +68,10 @@ def models_pull(
     from ..pipeline.models import pull_models
 
     def agree(line: str) -> bool:
-        print(line, file=sys.stderr)
+        say(line)
         return yes or typer.confirm("download it under this licence?", err=True)
 
-    for folder in pull_models(
-        settings_from(home=home, models=pack), agree, lambda line: print(line, file=sys.stderr)
-    ):
+    for folder in pull_models(settings_from(home=home, models=pack), agree, say, only):
         print(folder)
 
 
@@ -81,7 +81,7 @@ def models_convert(
     verbose: Verbose = False,
 ) -> None:
     """Convert a model got by other ways than `pull`: checkpoints, or MiniGPT-v2's parts, to safetensors."""
-    from ..stages.weights import convert
+    from ..stages.convert import convert
 
-    convert(folder, lambda line: print(line, file=sys.stderr))
+    convert(folder, say)
     print(folder)

@@ -6,10 +6,11 @@ Nothing is loaded here; stages load their models in the workers.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from ..schemas.errors import UsageProblem
 from ..schemas.paths import to_text
 from ..schemas.settings import Settings
 from ..stages.base import Stage
@@ -101,11 +102,32 @@ def verify_models(settings: Settings) -> tuple[Answer, bool]:
     )
 
 
-def pull_models(settings: Settings, agree: Callable[[str], bool], say: Callable[[str], None]) -> list[Path]:
-    """Fetch what the pack lacks, each model after `agree` saw its licence and size; return the folders."""
+def pull_models(
+    settings: Settings, agree: Callable[[str], bool], say: Callable[[str], None], only: str = ""
+) -> list[Path]:
+    """Fetch what the pack lacks, each model after `agree` saw its licence and size; return the folders.
+
+    `only` names some of its models ("buffalo_l,llava"). Raises UsageProblem if the pack has no such model.
+    """
+    pack = find_pack(settings.models)
+    if only:
+        pack = replace(pack, models=_named(pack, only))
     ensure_home(settings.home)
 
     def asked(model: Model) -> bool:
         return agree(f"{model.key} ({model.kind}): {model.megabytes:,} MB, licence: {model.licence}")
 
-    return pull(find_pack(settings.models), settings.home, asked, say)
+    return pull(pack, settings.home, asked, say)
+
+
+def _named(pack: Pack, names: str) -> tuple[Model, ...]:
+    """The pack's models of these names, in its order; "minigpt-v2" is "minigpt_v2", as everywhere."""
+    asked = [name.strip() for name in names.split(",") if name.strip()]
+    spelt = {model.key.replace("-", "_"): model for model in pack.models}
+    found = []
+    for name in asked:
+        if name.replace("-", "_") not in spelt:
+            there = ", ".join(model.key for model in pack.models)
+            raise UsageProblem(f"the model pack {pack.name} has no model {name!r}", f"there is: {there}")
+        found.append(spelt[name.replace("-", "_")])
+    return tuple(model for model in pack.models if model in found)

@@ -91,6 +91,16 @@ def test_models_list_names_every_pack_with_its_licence(home: Path) -> None:
     assert all(model["licence"] for model in models)
 
 
+def test_models_pull_can_be_told_which_models(home: Path) -> None:
+    pull = [sys.executable, "-m", "myvlm_tag.cli", "models", "pull", "pocket", "--home", str(home), "--only"]
+    done = subprocess.run([*pull, "llava, minigpt-v2"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "")
+    assert done.stderr.splitlines() == ["llava: already there", "minigpt_v2: already there"]
+    refused = subprocess.run([*pull, "llava,nonsense"], capture_output=True, text=True, check=False)
+    assert refused.returncode == 2
+    assert "no model 'nonsense'; there is: faces, clip, llava, blip2, minigpt_v2\n" in refused.stderr
+
+
 def commands(command: Any, name: str = "") -> dict[str, Any]:
     """Every command by the words that call it."""
     if not hasattr(command, "commands"):

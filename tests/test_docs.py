@@ -17,6 +17,7 @@ import yaml
 from myvlm_tag.cli import app
 from myvlm_tag.pipeline.catalog import Catalog
 from myvlm_tag.pipeline.views import query
+from myvlm_tag.stages.packs import PACKS, Pack
 
 from .conftest import ROOT
 from .pipeline.conftest import write_photos
@@ -57,6 +58,26 @@ def test_every_command_line_of_the_readme_is_one(line: str) -> None:
     while hasattr(command, "commands"):
         command = command.commands[words.pop(0)]
     command.make_context(line, words)  # raises for options and arguments that don't exist
+
+
+@pytest.mark.parametrize(
+    "pack", [pack for pack in PACKS.values() if pack.name != "pocket"], ids=lambda p: p.name
+)
+def test_the_readme_gives_the_size_of_every_model_of_a_pack(pack: Pack) -> None:
+    row = next(line for line in README.splitlines() if line.startswith(f"| `{pack.name}` |"))
+    total, _, each = row.split("|")[3].rpartition(":")
+    gigabytes = [model.megabytes / 1000 for model in pack.models]
+    assert re.findall(r"[\d.]+", each) == [f"{size:.1f}" for size in gigabytes]
+    assert re.findall(r"\d+", total) == ([f"{sum(gigabytes):.0f}"] if total else [])
+
+
+def test_the_models_that_the_readme_pulls_alone_exist_and_have_that_size() -> None:
+    found = re.search(r"`models pull (\w+) --only (\S+)` fetches one model of each kind, (\d+) GB", README)
+    assert found
+    names, models = found[2].split(","), PACKS[found[1]].models
+    pulled = [model for model in models if model.key in names]
+    assert len(pulled) == len(names) == len({model.kind for model in models})
+    assert f"{sum(model.megabytes for model in pulled) / 1000:.0f}" == found[3]
 
 
 def test_every_module_that_the_readme_runs_is_there() -> None:
