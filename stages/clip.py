@@ -6,6 +6,7 @@ files if it has its own. Searching vectors is `index.py`.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -123,7 +124,11 @@ class TextTower:
 
         self._model = _load(folder, "fp32", "cpu")
         self._model.eval()
-        self._tokenizer = open_clip.get_tokenizer(f"local-dir:{folder}", trust_remote_code=False)
+        config = json.loads((folder / "open_clip_config.json").read_text("utf-8"))
+        # Hugging Face's tokenizers alone may bring code along; open_clip's own don't know the word.
+        named = config["model_cfg"]["text_cfg"].get("hf_tokenizer_name")
+        wary = {"trust_remote_code": False} if named else {}
+        self._tokenizer = open_clip.get_tokenizer(f"local-dir:{folder}", **wary)
 
     def encode(self, sentences: Sequence[str]) -> np.ndarray:
         """Unit vectors (n, dimensions), float32, in the space of the image tower's."""
