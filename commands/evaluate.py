@@ -37,31 +37,32 @@ def evaluate(
     as_json: Json = False,
     verbose: Verbose = False,
 ) -> None:
-    """Measure heads, captions and answers as the MyVLM paper does, beside its figures."""
+    """Measure what the MyVLM paper measures of heads, captions and answers, beside its figures."""
     from ..pipeline.evaluate.report import lines, write_report
     from ..pipeline.evaluate.run import Sizes, check_tables
     from ..pipeline.evaluate.run import evaluate as measure
 
     wanted, numbers = check_tables(tables), _numbers(seeds)
+    settings = settings_from(home=home, models=models)
     with TemporaryDirectory(prefix="myvlm-tag-evaluate-") as passing:
-        # Rendered concepts are judged apart from anyone's library.
-        settings = settings_from(home=home or (None if folder else Path(passing) / "home"), models=models)
         data = (
             _drawn(folder, numbers, concepts)
             if folder
             else _rendered(Path(passing), numbers, concepts, photos)
         )
-        done = measure(settings, data, vlm, wanted, Sizes(training, photos), say)
+        # Rendered concepts are judged apart from anyone's library.
+        apart = None if folder else Path(passing) / "home"
+        done = measure(settings, data, vlm, wanted, Sizes(training, photos), say, apart)
     if out is not None:
         say(f"report: {write_report(done, out)}")
     print_record(done.record(), as_json, lambda: lines(done))
 
 
 def _numbers(seeds: str) -> list[int]:
-    try:
-        return [int(seed) for seed in seeds.split(",")]
-    except ValueError:
-        raise UsageProblem(f"--seeds is {seeds!r}", f"write it like {SEEDS}") from None
+    numbers = [seed.strip() for seed in seeds.split(",")]
+    if not all(seed.isdecimal() for seed in numbers):
+        raise UsageProblem(f"--seeds is {seeds!r}", f"write it like {SEEDS}")
+    return [int(seed) for seed in numbers]
 
 
 def _drawn(folder: Path, seeds: list[int], concepts: int) -> Iterator[Dataset]:

@@ -29,7 +29,7 @@ _COLORS = {SIMPLE: "#b0b0b8", GUIDED: "#7d8597", MYVLM: "#1f77a8"}
 
 def lines(done: Evaluation) -> list[str]:
     """For the terminal."""
-    return [f"{_what(done)}.", _PAPER, *_tables(done, "", ""), *_bars(done)]
+    return [f"{_what(done)}.", _PAPER, *_recipes(done), *_tables(done, "", ""), *_bars(done)]
 
 
 def _what(done: Evaluation) -> str:
@@ -37,6 +37,15 @@ def _what(done: Evaluation) -> str:
         f"{done.concepts} concepts of {len(done.datasets)} seeds, {done.photos} photos to judge by,"
         f" {done.sizes.training} to learn from; models {done.models}; {done.seconds:.0f} s"
     )
+
+
+def _recipes(done: Evaluation) -> Iterator[str]:
+    """How each model learnt: the paper's recipe is for other models."""
+    for vlm, recipe in done.recipes.items():
+        yield (
+            f"{vlm} learnt in {recipe.steps} steps at rate {recipe.rate:g}, attention weight"
+            f" {recipe.attention:g}, start: {recipe.start}."
+        )
 
 
 def _tables(done: Evaluation, heading: str, fence: str) -> Iterator[str]:
@@ -71,7 +80,7 @@ def write_report(done: Evaluation, out: Path) -> Path:
         out.mkdir(parents=True, exist_ok=True)
         pictures = [plot.name for plot in _plots(done, out)]
         page = [
-            "# Evaluation", "", f"{_what(done)}. {_PAPER}", "",
+            "# Evaluation", "", " ".join([f"{_what(done)}.", _PAPER, *_recipes(done)]), "",
             *(f"![]({name})" for name in pictures), *_tables(done, "## ", "|"), "", "## Bars", "",
             *(f"- {bar}" for bar in _bars(done) if bar),
         ]  # fmt: skip

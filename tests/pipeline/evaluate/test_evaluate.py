@@ -1,16 +1,21 @@
-"""The whole evaluation over untrained tiny models: every table has its figures, whatever they are."""
+"""The whole evaluation: over untrained tiny models it has every figure, over pocket ones the right ones."""
 
 import json
 import shutil
 import weakref
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from myvlm_tag.cli import app
 from myvlm_tag.pipeline.evaluate.run import TABLES
+from myvlm_tag.schemas.errors import ModelMissing, UsageProblem
+from myvlm_tag.stages.packs import PACKS, POCKET, Pack, Source, locate
 from myvlm_tag.stages.vlm import families
 from myvlm_tag.tests.pipeline.conftest import write_photos
 from myvlm_tag.tests.stages.vlm.checkpoints import write_llava
+from myvlm_tag.world.measure.concepts import write_concepts
 from safetensors.numpy import save_file
 from typer.testing import CliRunner
 
@@ -76,6 +81,8 @@ def test_every_table_has_its_figures_one_for_each_draw(pack, concepts, tmp_path)
     assert set(told["tables"]["7"][""]["objects"]) == {"found", "others rejected"}
     assert {"where", "boxes"} == set(told["tables"]["vqa"]["llava"]["MyVLM"])
     assert (tmp_path / "out" / "report.md").is_file() and told["bars"]
+    recipe = told["recipes"]["llava"]
+    assert (recipe["steps"], recipe["rate"], recipe["start"]) == (30, 0.15, "words")
     assert not (tmp_path / "home" / "concepts").exists()
 
 
@@ -99,7 +106,106 @@ def test_one_model_is_let_go_before_the_next_one_is_loaded(pack, concepts, tmp_p
 
 
 def test_heads_alone_need_no_vision_language_model(pack, concepts, tmp_path):
-    words = _evaluate(
-        concepts, "--models", pack, "--home", tmp_path / "home", "--seeds", "3", "--tables", "7", "--vlm", "x"
-    )
+    common = ("--models", pack, "--home", tmp_path / "home", "--seeds", "3", "--training", "2")
+    words = _evaluate(concepts, *common, "--tables", "7", "--vlm", "x")
     assert "Table 7: heads" in words and "Table 1" not in words
+
+
+@pytest.fixture(scope="module")
+def rendered(tmp_path_factory):
+    """Two people and a pet, five photos of each, clearly of it alone but for each person's last."""
+    return write_concepts(tmp_path_factory.mktemp("rendered"), 81, 3, 0)
+
+
+def _gather(folder, rendered, photos):
+    """A folder of concepts, made of photos of the rendered ones: concept -> {(of whom, number): facts}."""
+    for name, known in photos.items():
+        (folder / name).mkdir(parents=True)
+        facts = {}
+        for (whose, number), more in known.items():
+            truth = json.loads((rendered / whose / "facts.json").read_text())
+            taken = list(truth)[number]
+            file = f"{whose} {number}{Path(taken).suffix}"
+            shutil.copy(rendered / whose / taken, folder / name / file)
+            own = truth[taken] if whose == name else {}
+            facts[file] = {**own, "teaches": number < 3, **more}
+        (folder / name / "facts.json").write_text(json.dumps(facts))
+    return folder
+
+
+def _taught(name):
+    return {(name, number): {} for number in range(3)}
+
+
+@pytest.fixture(scope="module")
+def pocket(rendered, tmp_path_factory):
+    """What the pocket LLaVA makes of a person and a pet; one photo of the person is of someone else."""
+    folder = tmp_path_factory.mktemp("pocket")
+    photos = {
+        "adam": _taught("adam") | {("adam", 3): {}, ("emma", 3): {}},
+        "mochi": _taught("mochi") | {("mochi", 3): {}, ("mochi", 4): {}},
+    }
+    data = _gather(folder / "two", rendered, photos)
+    common = ("--home", folder / "home", "--seeds", "1", "--training", "3", "--tables", "1,7,vqa")
+    return json.loads(_evaluate(data, *common, "--json"))["tables"]
+
+
+def _means(table):
+    return {row: {column: cell["mean"] for column, cell in cells.items()} for row, cells in table.items()}
+
+
+def test_names_are_said_of_those_photos_in_which_heads_find_them(pocket):
+    heads, recall = _means(pocket["7"][""]), _means(pocket["1"]["llava"])
+    assert heads == {
+        "people": {"found": 50, "taken for another": 0, "missed": 50},  # the other photo is of someone else
+        "objects": {"found": 100, "others rejected": 100},
+    }
+    mine = recall["MyVLM"]
+    assert mine["people"] <= 50 <= mine["objects"] and mine["all"] == (mine["people"] + mine["objects"]) / 2
+    for way in ("simple replacement", "LLM-guided replacement"):
+        assert all(recall[way][column] <= value for column, value in mine.items())
+
+
+def test_questions_are_asked_of_photos_whose_answers_are_known(pocket):
+    answers = _means(pocket["vqa"]["llava"])["MyVLM"]
+    assert set(answers) == {"wearing", "doing", "where", "next to", "color", "boxes"}
+    assert answers["wearing"] in (0, 100) and answers["color"] in (0, 50, 100)  # one photo, and two
+    assert np.mean(list(answers.values())) >= 50 and answers["boxes"] >= 50
+
+
+def test_heads_are_counted_by_what_is_known_of_each_photo(rendered, tmp_path):
+    photos = {
+        "adam": _taught("adam") | {("adam", 3): {}, ("emma", 3): {}, ("mochi", 3): {"others": ["mochi"]}},
+        "emma": _taught("emma") | {("emma", 3): {}},
+        "mochi": _taught("mochi") | {("mochi", 4): {}},
+    }
+    data = _gather(tmp_path / "three", rendered, photos)
+    common = ("--home", tmp_path / "home", "--seeds", "1", "--training", "3", "--tables", "7")
+    heads = _means(json.loads(_evaluate(data, *common, "--json"))["tables"]["7"][""])
+    assert heads == {
+        # adam's own, emma with him, no one; and emma's own
+        "people": {"found": 50, "taken for another": 25, "missed": 25},
+        "objects": {"found": 100, "others rejected": 100},  # but for the photo that mochi is in
+    }
+
+
+def test_rendered_concepts_are_judged_by_the_models_of_one_s_home_and_apart_from_its_concepts(
+    tmp_path, monkeypatch
+):
+    pulled = [replace(model, sources=(Source("hf:some/one"),)) for model in POCKET.models[:2]]
+    monkeypatch.setitem(PACKS, "pulled", Pack("pulled", "", tuple(pulled)))
+    monkeypatch.setenv("MYVLM_TAG_HOME", str(tmp_path))
+    arguments = ("--models", "pulled", "--tables", "7", "--seeds", "81", "--concepts", "2", "--photos", "1")
+    done = CliRunner().invoke(app, ["evaluate", *arguments])
+    assert isinstance(done.exception, ModelMissing) and str(tmp_path / "models") in str(done.exception)
+    for model in POCKET.models[:2]:
+        shutil.copytree(locate(model, tmp_path), tmp_path / "models" / model.key)
+    (tmp_path / "concepts" / "damaged").mkdir(parents=True)
+    told = json.loads(_evaluate(*arguments, "--json"))
+    assert set(told["tables"]["7"][""]) == {"people", "objects"} and told["concepts"] == 2
+
+
+@pytest.mark.parametrize("seeds", ["-1", "1,x", "", "1.5"])
+def test_seeds_that_are_none_are_one_line(concepts, seeds):
+    with pytest.raises(UsageProblem, match=r"--seeds is .*; write it like 51,52"):
+        CliRunner().invoke(app, ["evaluate", str(concepts), f"--seeds={seeds}"], catch_exceptions=False)

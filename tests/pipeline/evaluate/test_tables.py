@@ -8,6 +8,7 @@ from myvlm_tag.pipeline.evaluate.report import lines, write_report
 from myvlm_tag.pipeline.evaluate.run import Evaluation
 from myvlm_tag.pipeline.evaluate.subjects import Sizes
 from myvlm_tag.pipeline.evaluate.tables import Tables
+from myvlm_tag.stages.vlm.recipe import Recipe
 from PIL import Image
 
 
@@ -51,13 +52,17 @@ def test_more_photos_that_hurt_by_more_than_the_spread_miss_their_bar():
 
 def test_a_report_has_every_table_its_plots_and_the_figures(tables, tmp_path):
     done = Evaluation("pocket", ["llava"], Sizes(), ["seed 1", "seed 2"], 8, 40, 12.0, tables)
+    done.recipes["llava"] = Recipe(steps=30, rate=0.15, attention=0.25, start="words")
+    learnt = "llava learnt in 30 steps at rate 0.15, attention weight 0.25, start: words."
     told = "\n".join(lines(done))
+    assert learnt in lines(done)
     assert "Table 1: recall, the name stands in the caption, llava" in told and "MISSED" in told
     page = write_report(done, tmp_path / "out").read_text()
-    assert "| MyVLM | 95.0 ± 7.1 (94.8) |" in page and "## Table 7: heads" in page
+    assert learnt in page and "| MyVLM | 95.0 ± 7.1 (94.8) |" in page and "## Table 7: heads" in page
     for plot in ("table-1-llava.png", "table-2-llava.png"):
         assert f"![]({plot})" in page and Image.open(tmp_path / "out" / plot).size[0] > 600
     figures = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert figures["recipes"]["llava"]["steps"] == 30
     assert figures["tables"]["1"]["llava"][MYVLM][OBJECTS]["values"] == [90, 100]
 
 
