@@ -12,8 +12,8 @@ import traceback
 import typer
 
 from .commands import concepts, corrections, evaluate, library, models, query, world
-from .pipeline.cluster import keep_private
 from .schemas.errors import FAILED, INTERRUPTED, OK, MyvlmTagError
+from .schemas.private import keep_private
 
 app = typer.Typer(
     name="myvlm-tag",

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from ..schemas.errors import FAILED, OK
+from ..schemas.private import allow_fetching
 from .options import Home, Json, ModelsOption, Verbose, settings_from
 from .printing import print_answer, print_record, say
 
@@ -65,6 +66,7 @@ def models_pull(
     verbose: Verbose = False,
 ) -> None:
     """Download a pack, after showing licence and size. The only command that uses the network."""
+    allow_fetching()  # before what follows is imported
     from ..pipeline.models import pull_models
 
     def agree(line: str) -> bool:

@@ -11,8 +11,8 @@ import pyarrow as pa
 
 from ..schemas.errors import MyvlmTagError, NotVisible
 from ..schemas.paths import from_text
+from ..schemas.private import keep_private
 from ..stages.base import Stage
-from .cluster import keep_private
 
 #: Bulky columns that end with the chain.
 PICTURE = ("image", "image_width", "image_height", "image_scale")

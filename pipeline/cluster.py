@@ -18,20 +18,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..schemas.errors import ClusterUnreachable, MyvlmTagError
+from ..schemas.private import keep_private
 from ..schemas.settings import Settings
 
 _OBJECT_STORE = 512 << 20  # bytes; without a GPU pictures stay inside their worker, and little passes through
-
-#: Nothing is sent anywhere, and no library tries to fetch anything. Holds on the driver and in every worker.
-PRIVATE = {
-    "RAY_USAGE_STATS_ENABLED": "0",
-    "HF_HUB_OFFLINE": "1",
-    "HF_HUB_DISABLE_TELEMETRY": "1",
-    "TRANSFORMERS_OFFLINE": "1",
-    "DO_NOT_TRACK": "1",
-    "NO_ALBUMENTATIONS_UPDATE": "1",
-    "ORT_DISABLE_TELEMETRY": "1",
-}
 
 #: Ray's own chatter; what matters of it comes back as named errors.
 _HUSH = {"RAY_BACKEND_LOG_LEVEL": "fatal", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
@@ -44,17 +34,6 @@ class Resources:
     cpus: int
     gpus: float
     memory: int = 0  # bytes of this machine's; 0 where workers may be anywhere
-
-
-def keep_private() -> None:
-    """Set the environment of `PRIVATE`; call before Ray or a model library is imported."""
-    os.environ.update(PRIVATE)
-
-
-def allow_fetching() -> None:
-    """Let this process fetch models; what would tell others of it stays off. Call before hub libraries load."""
-    for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"):
-        os.environ.pop(name, None)
 
 
 @contextmanager
