@@ -77,7 +77,7 @@ class Adapter(ABC):
 
     name: str
     wording: ClassVar[Wording]  # how it wants to be asked
-    recipe: Recipe = Recipe()  # how vectors are learnt with it
+    recipe: Recipe = Recipe()  # how vectors are learnt with it, unless its pack says otherwise
     made_by: str  # names the model's content in derived rows
 
     @property

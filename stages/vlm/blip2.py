@@ -8,7 +8,7 @@ Q-Former reads it once for each set of vectors. How long keys and values are is 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -25,13 +25,10 @@ from .base import IGNORED, Adapter, Features, Inputs, Losses, Sampling, Vectors
 from .language import LOCAL, drawing, load_pretrained, token_cost, words_loss
 from .prefix import pad_left
 from .qformer import balance
-from .recipe import PAPER, Recipe
+from .recipe import Recipe
 from .wording import BLIP2, Wording
 
 _ROWS = 96  # prompts generated for at once
-
-#: MyVLM, appendix B.2, for BLIP-2 (objects: 75 steps).
-BLIP2_PAPER = replace(PAPER, attention=0.04)
 
 
 @dataclass(frozen=True)
@@ -50,6 +47,7 @@ class Blip2(Adapter):
 
     name = "blip2"
     wording: ClassVar[Wording] = BLIP2
+    recipe = Recipe(attention=0.04)  # MyVLM, appendix B.2; there objects take 75 steps
 
     def __init__(self, folder: Path, fingerprint: str, dtype: torch.dtype | None = None) -> None:
         """Load the model, onto a GPU if there is one; `dtype` instead of the one that suits the device.
@@ -69,7 +67,6 @@ class Blip2(Adapter):
         balance(self._model.qformer, self._tokens)
         # Said by models that were trained to read means of word embeddings as concept vectors.
         self._reads_words = getattr(self._model.config, "concepts_start_as", "") == "words"
-        self.recipe = Recipe(attention=0.01) if self._reads_words else BLIP2_PAPER
 
     @property
     def width(self) -> int:
@@ -100,7 +97,11 @@ class Blip2(Adapter):
         prompts: Sequence[str],
         targets: Sequence[str] | None = None,
     ) -> Inputs:
-        """Put together the vectors that stand behind the photo, the prompt's words and the target's."""
+        """Put together the vectors that stand behind the photo, the prompt's words and the target's.
+
+        A vector is as long as the photo's [CLS], though keys and values are rescaled behind it: the layers
+        that make them have biases, and what is as long as image tokens is what they know.
+        """
         longest = max(len(own) for own in vectors)
         nothing = torch.zeros(0, self.width, device=self.device)
         placed = [

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +44,7 @@ class Decoder(Adapter):
         self._model, self._processor = load_pretrained(folder, self.title, self.read, self.device, dtype)
         self._tokenizer = self._processor.tokenizer
         self._embed = self._model.get_input_embeddings()
-        self._split = lru_cache(_KNOWN_PROMPTS)(self._split_anew)
+        self._known: dict[str, tuple[Tensor, Tensor]] = {}
         before, _ = self._split("?")
         self._prefixes = Prefixes(self._model, self._embed(before))
 
@@ -220,8 +219,15 @@ class Decoder(Adapter):
             **drawing(sampling),
         )
 
-    def _split_anew(self, prompt: str) -> tuple[Tensor, Tensor]:
+    def _split(self, prompt: str) -> tuple[Tensor, Tensor]:
         """The tokens of the chat before and behind the image."""
+        if prompt not in self._known:
+            if len(self._known) >= _KNOWN_PROMPTS:
+                self._known.clear()
+            self._known[prompt] = self._split_anew(prompt)
+        return self._known[prompt]
+
+    def _split_anew(self, prompt: str) -> tuple[Tensor, Tensor]:
         image = self._processor.image_token
         content = [{"type": "image"}, {"type": "text", "text": prompt.replace(image, "")}]
         text = self._processor.apply_chat_template(

@@ -6,6 +6,7 @@ prompts and targets it learns from is decided elsewhere (`lessons.py`).
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn.functional import normalize
 
+from ...schemas.errors import NotLearnt
 from .base import Adapter, Features
 from .recipe import Recipe
 
@@ -48,7 +50,8 @@ def learn(
 ) -> Learnt:
     """Find the vector. Each step is a batch of one lesson drawn from each group.
 
-    `description` is what a start from words begins with. Deterministic for a recipe's seed.
+    `description` is what a start from words begins with. Deterministic for a recipe's seed. Raises NotLearnt
+    where a loss is no number.
     """
     recipe = recipe or adapter.recipe
     started = time.monotonic()
@@ -66,11 +69,11 @@ def learn(
     for step in range(1, recipe.steps + 1):
         drawn = [group[int(rng.integers(len(group)))] for group in groups]
         loss = _loss(adapter, vector, drawn, rng, recipe.attention)
+        losses.append(_number(adapter, float(loss.detach())))
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_([vector], recipe.clip)
         optimizer.step()
-        losses.append(float(loss.detach()))
         if step % recipe.check_every == 0 or step == recipe.steps:
             checks.append((step, _check(adapter, vector, held_out, recipe.seed)))
             if checks[-1][1] <= min(value for _, value in checks):
@@ -101,4 +104,13 @@ def _loss(
 @torch.no_grad()
 def _check(adapter: Adapter, vector: torch.Tensor, lessons: Sequence[Lesson], seed: int) -> float:
     """The loss of the words alone, always on the same wordings."""
-    return float(_loss(adapter, vector, lessons, np.random.default_rng(seed), 0.0))
+    return _number(adapter, float(_loss(adapter, vector, lessons, np.random.default_rng(seed), 0.0)))
+
+
+def _number(adapter: Adapter, loss: float) -> float:
+    if not math.isfinite(loss):
+        raise NotLearnt(
+            f"learning with {adapter.made_by} came to a loss of {loss}",
+            "check the model with: myvlm-tag models verify; or learn with another: --vlm",
+        )
+    return loss

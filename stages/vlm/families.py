@@ -10,20 +10,25 @@ from ...schemas.errors import UsageProblem
 from ...schemas.settings import AUTO
 from ..packs import VLM, Model, Pack, locate
 from .base import Adapter
+from .recipe import changed
 from .wording import BLIP2, LLAVA, MINIGPT_V2, Wording
 
-_ADAPTERS = {"llava": "llava:Llava", "blip2": "blip2:Blip2", "minigpt_v2": "minigpt_v2:MiniGPTv2"}
-_WORDINGS = {"llava": LLAVA, "blip2": BLIP2, "minigpt_v2": MINIGPT_V2}
+#: Module and class of each family's adapter, and its wording, which is known here without torch.
+_FAMILIES: dict[str, tuple[str, str, Wording]] = {
+    "llava": ("llava", "Llava", LLAVA),
+    "blip2": ("blip2", "Blip2", BLIP2),
+    "minigpt_v2": ("minigpt_v2", "MiniGPTv2", MINIGPT_V2),
+}
 
 
 def speaks(model: Model) -> bool:
     """Whether there is an adapter for the model."""
-    return model.kind == VLM and _family(model.key) in _ADAPTERS
+    return model.kind == VLM and _family(model.key) in _FAMILIES
 
 
 def _family(key: str) -> str:
     """A pack may have several models of a family: "llava" and "llava-13b"."""
-    return key if key in _ADAPTERS else key.partition("-")[0]
+    return key if key in _FAMILIES else key.partition("-")[0]
 
 
 def choose(pack: Pack, name: str = "") -> Model:
@@ -41,7 +46,7 @@ def choose(pack: Pack, name: str = "") -> Model:
 
 def wording(model: Model) -> Wording:
     """How the model wants to be asked."""
-    return _WORDINGS[_family(model.key)]
+    return _FAMILIES[_family(model.key)][2]
 
 
 def choose_all(pack: Pack, names: str = "") -> list[Model]:
@@ -71,8 +76,8 @@ def grounding(models: Sequence[Model], name: str = AUTO) -> Model | None:
 
 def load(model: Model, home: Path, fingerprint: str) -> Adapter:
     """Load a model that `choose` gave; `fingerprint` names its content."""
-    module, _, adapter = _ADAPTERS[_family(model.key)].partition(":")
-    made: Adapter = getattr(import_module(f".{module}", __package__), adapter)(
-        locate(model, home), fingerprint
-    )
+    module, name, _ = _FAMILIES[_family(model.key)]
+    kind = getattr(import_module(f".{module}", __package__), name)
+    made: Adapter = kind(locate(model, home), fingerprint)
+    made.recipe = changed(made.recipe, model.settings)
     return made

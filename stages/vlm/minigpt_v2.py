@@ -23,8 +23,6 @@ from .minigpt_v2_published import in_parts
 from .recipe import Recipe
 from .wording import MINIGPT_V2, Wording
 
-PAPER = Recipe(steps=200, rate=1.0, attention=1.0, start="random")  # MyVLM, appendix B.2, for MiniGPT-v2
-
 
 class MiniGPTv2(Decoder):
     """MiniGPT-v2 in a folder of the layout that transformers saves."""
@@ -32,6 +30,7 @@ class MiniGPTv2(Decoder):
     name = "minigpt_v2"
     title = "MiniGPT-v2"
     wording: ClassVar[Wording] = MINIGPT_V2
+    recipe = Recipe(steps=200, attention=1.0)  # MyVLM, appendix B.2
 
     def __init__(self, folder: Path, fingerprint: str, dtype: torch.dtype | None = None) -> None:
         """Load the model as `Decoder` does. Raises ModelMissing or ModelDamaged."""

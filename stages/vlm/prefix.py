@@ -17,7 +17,7 @@ from transformers.cache_utils import DynamicLayer
 from .base import Features
 
 _ROOM = 32  # tokens; a cache is copied when so many have come to it
-_KEEP_BYTES = 128 << 20  # per photo; larger ones (thousands of tokens in a 7B model) are worked out each time
+_KEEP_BYTES = 192 << 20  # per photo: some 380 tokens of a 7B model; larger ones are worked out each time
 
 Memory = list[tuple[Tensor, Tensor]]
 """Keys and values (heads, tokens, size) of each layer."""

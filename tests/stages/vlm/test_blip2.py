@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from myvlm_tag.stages.vlm.blip2 import BLIP2_PAPER, Blip2
+from myvlm_tag.stages.vlm.blip2 import Blip2
 from myvlm_tag.stages.vlm.embedding import Lesson, learn
 from PIL import Image
 from torch.nn.functional import normalize
@@ -120,7 +120,7 @@ def test_a_vector_learnt_from_anywhere_makes_the_targets_likelier(adapter, photo
     features = adapter.encode(photos[:3])
     groups = [[Lesson(one, "", ("Anna on the beach", "Anna on a bench"))] for one in features[:2]]
     held_out = [Lesson(features[2], "", ("Anna on the beach",))]
-    learnt = learn(adapter, groups, held_out, replace(BLIP2_PAPER, steps=20, check_every=5), "Anna woman")
+    learnt = learn(adapter, groups, held_out, replace(adapter.recipe, steps=20, check_every=5), "Anna woman")
     losses = dict(learnt.held_out)
     assert losses[learnt.kept_step] < losses[0]
     assert float(np.linalg.norm(learnt.vector)) == pytest.approx(1, abs=1e-5)

@@ -5,11 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from myvlm_tag.schemas.errors import NotLearnt
 from myvlm_tag.stages.vlm.embedding import Lesson, learn
 from myvlm_tag.stages.vlm.llava import Llava
-from myvlm_tag.stages.vlm.recipe import PAPER, Recipe
+from myvlm_tag.stages.vlm.recipe import Recipe
 
-RECIPE = replace(PAPER, steps=30, check_every=5)
+RECIPE = Recipe(steps=30, check_every=5)
 
 
 @pytest.fixture(scope="module")
@@ -58,16 +59,14 @@ def test_the_vector_kept_has_norm_one(learnt):
 
 
 def test_the_same_seed_gives_the_same_vector_and_another_seed_another(adapter, lessons):
-    first, again, other = (
-        learn(adapter, *lessons, replace(PAPER, steps=3, seed=seed)).vector for seed in (1, 1, 2)
-    )
+    first, again, other = (learn(adapter, *lessons, Recipe(steps=3, seed=seed)).vector for seed in (1, 1, 2))
     assert np.array_equal(first, again) and not np.allclose(first, other)
 
 
 def test_the_regulariser_lowers_the_attention_that_words_give_to_the_vector(adapter, lessons):
     attention = []
     for weight in (0.0, 300.0):
-        vector = learn(adapter, *lessons, replace(PAPER, steps=15, attention=weight, check_every=15)).vector
+        vector = learn(adapter, *lessons, Recipe(steps=15, attention=weight, check_every=15)).vector
         row = lessons[1][0]
         with torch.no_grad():
             inputs = adapter.inputs(
@@ -78,8 +77,20 @@ def test_the_regulariser_lowers_the_attention_that_words_give_to_the_vector(adap
 
 
 def test_a_start_from_words_is_nearer_to_them_than_a_random_one(adapter, lessons):
-    recipe = Recipe(steps=2)
+    recipe = Recipe(steps=2, rate=0.15, start="words")
     words = adapter.meaning("Anna woman").numpy()
     near = learn(adapter, *lessons, recipe, "Anna woman").vector @ words / np.linalg.norm(words)
     far = learn(adapter, *lessons, recipe, "").vector @ words / np.linalg.norm(words)
     assert near > 0.6 > far
+
+
+def test_a_loss_that_is_no_number_is_a_named_error_and_no_vector(adapter, lessons, monkeypatch):
+    real = adapter.loss
+
+    def overflown(inputs, attention=True):
+        made = real(inputs, attention)
+        return replace(made, words=made.words * float("nan")) if torch.is_grad_enabled() else made
+
+    monkeypatch.setattr(adapter, "loss", overflown)
+    with pytest.raises(NotLearnt, match=r"a loss of nan; .*--vlm"):
+        learn(adapter, *lessons, RECIPE)
