@@ -287,11 +287,12 @@ def _arrays(head: Head) -> dict[str, NDArray[np.float32]]:
     if isinstance(head, PersonHead):
         return {"embeddings": np.ascontiguousarray(head.embeddings)}
     arrays = {"weight": np.ascontiguousarray(head.weight), "bias": np.array([head.bias], np.float32)}
-    return arrays | ({"own": np.ascontiguousarray(head.own)} if len(head.own) else {})
+    known = {"own": head.own, "given": head.given}
+    return arrays | {name: np.ascontiguousarray(rows) for name, rows in known.items() if len(rows)}
 
 
 def _head(concept: Concept, arrays: Mapping[str, NDArray[np.float32]]) -> Head:
     if concept.kind == "person":
         return PersonHead(arrays["embeddings"], concept.head.threshold)
     head = LinearHead(arrays["weight"], float(arrays["bias"][0]), concept.head.threshold)
-    return dataclasses.replace(head, own=arrays["own"]) if "own" in arrays else head  # earlier ones lack it
+    return dataclasses.replace(head, **{name: arrays[name] for name in ("own", "given") if name in arrays})

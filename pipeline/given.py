@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
+from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +26,8 @@ from .models import Models
 from .subject import Face
 
 Say = Callable[[str], None]
+
+_HINT = "give a folder with one to five photos"
 
 
 def silent(_: str) -> None:
@@ -49,36 +52,33 @@ class Given:
     table: pa.Table
 
 
-def read_photos(models: Models, folder: Path, most: int, say: Say) -> Given:
+def read_photos(models: Models, folder: Path, most: int, say: Say, hint: str = _HINT) -> Given:
     """Decode the first `most` photos of a folder; what can't be read is told, a line each, and passed over.
 
-    Raises UsageProblem if there is no such folder, PhotosUnusable if no photo in it can be read.
+    Raises UsageProblem if there is no such folder, PhotosUnusable if no photo in it can be read, with `hint`.
     """
-    return read_files(models, _listed(folder), most, say)
+    return read_files(models, _listed(folder, hint), most, say, hint)
 
 
-def read_files(models: Models, paths: Sequence[Path], most: int, say: Say) -> Given:
+def read_files(models: Models, paths: Sequence[Path], most: int, say: Say, hint: str = _HINT) -> Given:
     """Decode the first `most` of these photos, each once, in the same way. Raises PhotosUnusable."""
-    ids = {photo_id(path): path for path in reversed(paths)}  # of exact copies the first
-    rows = [(photo, path) for photo, path in reversed(ids.items())]
+    rows = _identified(paths, say)
     table = pa.table(
         {
-            "photo_id": [photo for photo, _ in rows],
-            "path": [to_text(path) for _, path in rows],
-            "size": pa.array([path.stat().st_size for _, path in rows], pa.int64()),
+            "photo_id": pa.array([photo for photo, _, _ in rows], pa.string()),
+            "path": pa.array([to_text(path) for _, path, _ in rows], pa.string()),
+            "size": pa.array([size for *_, size in rows], pa.int64()),
         }
     )
     table = _run(models, Decode, table)
     reasons = [failure and failure["reason"] for failure in table["failure"].to_pylist()]
-    for (_, path), reason in zip(rows, reasons, strict=True):
+    for (_, path, _), reason in zip(rows, reasons, strict=True):
         if reason:
             say(f"{to_text(path.name)} is left out: {reason}")
     usable = [row for row, reason in enumerate(reasons) if not reason]
     if not usable:
         where = to_text(paths[0].parent)
-        raise PhotosUnusable(
-            f"none of the {len(rows)} photos in {where} can be read", "give one to five photos"
-        )
+        raise PhotosUnusable(f"none of the {len(paths)} photos in {where} can be read", hint)
     if len(usable) > most:
         say(f"{len(usable)} photos are more than are needed: the first {most} by name are used")
     table = table.take(usable[:most])
@@ -89,6 +89,18 @@ def read_files(models: Models, paths: Sequence[Path], most: int, say: Say) -> Gi
         if image is not None
     ]
     return Given(photos, table)
+
+
+def _identified(paths: Sequence[Path], say: Say) -> list[tuple[str, Path, int]]:
+    """Id, path and size of each photo, of exact copies the first; what can't be opened is told."""
+    rows: dict[str, tuple[str, Path, int]] = {}
+    for path in paths:
+        try:
+            photo = photo_id(path)
+            rows.setdefault(photo, (photo, path, path.stat().st_size))
+        except OSError as error:
+            say(f"{to_text(path.name)} is left out: it can't be opened: {error.strerror}")
+    return list(rows.values())
 
 
 def find_faces(models: Models, given: Given) -> list[Face]:
@@ -123,21 +135,25 @@ def stage_of(models: Models, kind: type[Stage]) -> Stage:
 
 
 def _run(models: Models, kind: type[Stage], table: pa.Table) -> pa.Table:
-    stage = stage_of(models, kind)
+    import torch
+
+    stage = copy(stage_of(models, kind))
+    if isinstance(stage, Clip | Faces):
+        stage.threads = torch.get_num_threads()  # a run has a worker for each core; here all are this one's
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # insightface speaks to its own authors
         stage.setup()
         return stage(table)
 
 
-def _listed(folder: Path) -> Sequence[Path]:
+def _listed(folder: Path, hint: str) -> Sequence[Path]:
     if not folder.is_dir():
-        raise UsageProblem(f"there is no folder {to_text(folder)}", "give a folder with one to five photos")
+        raise UsageProblem(f"there is no folder {to_text(folder)}", hint)
     try:
         paths = sorted(path for path in folder.iterdir() if path.is_file() and path.name[0] != ".")
     except OSError as error:
         raise UsageProblem(f"{to_text(folder)} can't be listed: {error.strerror}") from error
     photos = [path for path in paths if named_like_photo(path.name)]
     if not photos:
-        raise PhotosUnusable(f"there is no photo in {to_text(folder)}", "give one to five photos")
+        raise PhotosUnusable(f"there is no photo in {to_text(folder)}", hint)
     return photos

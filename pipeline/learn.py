@@ -52,7 +52,8 @@ class Request:
     identifier: str = ""
     captions: Path | None = None
     negatives: Path | None = None
-    vlm: str = ""  # which of the pack's models learn to speak of it, as "blip2,llava"
+    vlm: str = ""  # which of the pack's models learn to speak of it, as "blip2,llava"; else the settings'
+    sources: Mapping[str, str] = field(default_factory=dict)  # where photos came from, by id, if known
     recipe: Recipe | None = None  # otherwise the model's own
     plan: Plan = field(default_factory=Plan)
 
@@ -70,13 +71,13 @@ class Looked:
 def learn(settings: Settings, request: Request, say: Say = silent) -> Concept:
     """Learn a concept and keep it; one of that name that is there already gets a new version.
 
-    `say` is told what is going on, a line at a time. Raises UsageProblem, PhotosUnusable, ModelMissing,
-    ModelDamaged, DiskFull; nothing is kept then.
+    `say` is told what is going on, a line at a time. Raises UsageProblem, PhotosUnusable, NotLearnt,
+    ModelMissing, ModelDamaged, DiskFull; nothing is kept then.
     """
     name, kind = clean_name(request.name), _kind(request.kind)
     ensure_home(settings.home)
     models = load_models(settings)
-    store, vlms = Concepts(settings.home), families.choose_all(models.pack, request.vlm)
+    store, vlms = Concepts(settings.home), families.choose_all(models.pack, request.vlm or settings.vlm)
     prints = {vlm.key: fingerprint_of(vlm, settings) for vlm in vlms}
     taken = store.identifiers(name)
     if request.identifier.casefold() in (other.casefold() for other in taken):
@@ -102,7 +103,9 @@ def learn(settings: Settings, request: Request, say: Say = silent) -> Concept:
         why=subject.why,
         version=_next_version(store, name),
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        photos=tuple(_used(row, photo, subject, captions) for row, photo in enumerate(given.photos)),
+        photos=tuple(
+            _used(row, photo, subject, captions, request.sources) for row, photo in enumerate(given.photos)
+        ),
         head=recognised.info,
         check=recognised.check,
         embeddings={key: replace(one.info, made_by=f"{key} {prints[key]}") for key, one in spoken.items()},
@@ -130,6 +133,7 @@ def retrain(settings: Settings, name: str, say: Say = silent, vlm: str = "") -> 
             concept.kind,
             identifier=concept.identifier,
             vlm=vlm or ",".join(concept.embeddings),
+            sources={photo.photo_id: photo.source for photo in concept.photos},
         ),
         say,
     )
@@ -227,12 +231,16 @@ def _next_version(store: Concepts, name: str) -> int:
 
 
 def _used(
-    row: int, photo: GivenPhoto, subject: Subject, captions: Mapping[int, tuple[str, ...]]
+    row: int,
+    photo: GivenPhoto,
+    subject: Subject,
+    captions: Mapping[int, tuple[str, ...]],
+    sources: Mapping[str, str],
 ) -> TrainingPhoto:
     face = subject.faces.get(row)
     return TrainingPhoto(
         file=_copy_name(row, photo),
-        source=to_text(photo.path),
+        source=sources.get(photo.photo_id) or to_text(photo.path),
         photo_id=photo.photo_id,
         box=face.box if face else None,
         captions=captions.get(row, ()),

@@ -69,12 +69,10 @@ def weighed(rejected: Floats, beside: int) -> Floats:
     return np.tile(rejected, (max(1, round(least / max(1, len(rejected)))), 1))
 
 
-def from_folder(features: Floats, positives: Floats, folder: str) -> Negatives:
+def from_person(given: Floats, positives: Floats) -> Negatives:
     """Take those the person gave; more than are wanted, and the likest are chosen."""
-    if not len(features):
-        raise PhotosUnusable(f"no photo in {folder} can be read", "give another folder: --negatives")
-    chosen = _likest(features, positives, WANTED)
-    return Negatives(features[chosen], f"{len(chosen)} photos of {folder}")
+    chosen = _likest(given, positives, WANTED)
+    return Negatives(given[chosen], f"{len(chosen)} photos that you gave for it")
 
 
 def from_library(

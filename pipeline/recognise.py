@@ -21,7 +21,7 @@ from .catalog import Catalog
 from .concepts import Concepts, Head
 from .given import Given, Say, clip_features, read_photos, silent, stage_of
 from .models import Models
-from .negatives import WANTED, Negatives, from_folder, from_library, said_of, weighed
+from .negatives import WANTED, Negatives, from_library, from_person, said_of, weighed
 from .subject import Face, Subject
 
 Floats = NDArray[np.float32]
@@ -70,7 +70,12 @@ def make_object_head(
     down by a head that didn't see it. Raises PhotosUnusable without anything to tell the object from.
     """
     positives, own = clip_features(models, given), [photo.photo_id for photo in given.photos]
-    return _object_head(models, settings, positives, own, negatives, say, name)
+    if negatives is None:
+        others = _given_before(settings, stage_of(models, Clip).made_by, name, positives.shape[1], say)
+    else:
+        hint = "give another folder: --negatives"
+        others = clip_features(models, read_photos(models, negatives, 10 * WANTED, say, hint))
+    return _object_head(models, settings, positives, own, others, say, name)
 
 
 def tell_apart(models: Models, settings: Settings, name: str, new: LinearHead, say: Say) -> None:
@@ -84,7 +89,8 @@ def tell_apart(models: Models, settings: Settings, name: str, new: LinearHead, s
         if taken:
             say(f"{concept.name} was found in {taken} of these photos: it is told apart from {name} now")
             own = [photo.photo_id for photo in concept.photos]
-            again = _object_head(models, settings, head.own[: len(own)], own, None, silent, concept.name)
+            positives = head.own[: len(own)]
+            again = _object_head(models, settings, positives, own, head.given, silent, concept.name)
             info = replace(again.info, revision=concept.head.revision + 1)
             store.save_head(replace(concept, head=info, check=again.check), again.head)
 
@@ -94,14 +100,15 @@ def _object_head(
     settings: Settings,
     positives: Floats,
     own: Collection[str],
-    negatives: Path | None,
+    given: Floats,
     say: Say,
     name: str,
 ) -> Recognised:
+    """`given` are the negatives that the person named, if any."""
     started = time.monotonic()
     catalog, made_by = Catalog(settings.catalog), stage_of(models, Clip).made_by
     said = said_of(catalog, made_by, name, own, positives.shape[1])
-    others = _negatives(models, settings, positives, negatives, [*own, *said.photos], say)
+    others = _negatives(models, settings, positives, given, [*own, *said.photos])
     say(f"told apart from {others.origin}")
     if said.photos:
         say(f"and by what you said: {len(said.confirmed)} confirmed, {len(said.rejected)} rejected")
@@ -121,7 +128,19 @@ def _object_head(
         round(float(np.mean(tail)), 4),
         round(time.monotonic() - started, 3),
     )
-    return Recognised(head, info, check)
+    return Recognised(replace(head, given=given), info, check)
+
+
+def _given_before(settings: Settings, made_by: str, name: str, dimensions: int, say: Say) -> Floats:
+    """The negatives that the person gave when this object was learnt before."""
+    store = Concepts(settings.home)
+    if any(one.folder == folder_of(name) for one in store.all()):
+        kept = store.load(name)
+        if isinstance(kept.head, LinearHead) and len(kept.head.given):
+            if kept.concept.head.made_by == made_by:
+                return kept.head.given
+            say("the CLIP model is another one now: give the photos to tell it from again, with --negatives")
+    return np.empty((0, dimensions), np.float32)
 
 
 def _other_objects(settings: Settings, made_by: str, name: str) -> list[tuple[Concept, LinearHead]]:
@@ -144,13 +163,11 @@ def _negatives(
     models: Models,
     settings: Settings,
     positives: Floats,
-    folder: Path | None,
+    given: Floats,
     own: Collection[str],
-    say: Say,
 ) -> Negatives:
-    if folder is not None:
-        features = clip_features(models, read_photos(models, folder, 10 * WANTED, say))
-        return from_folder(features, positives, str(folder))
+    if len(given):
+        return from_person(given, positives)
     clip = locate(models.pack.of_kind(CLIP)[0], settings.home)
     made_by = stage_of(models, Clip).made_by
     return from_library(Catalog(settings.catalog), made_by, clip, positives, own)

@@ -26,6 +26,8 @@ class LinearHead:
     threshold: float = 0.5
     #: The photos it was trained to find, (n, dimensions), unit rows: other concepts are told from them.
     own: NDArray[np.float32] = field(default_factory=lambda: np.empty((0, 0), np.float32), compare=False)
+    #: Of those it was trained not to find the ones that the person gave, likewise: for when it is made anew.
+    given: NDArray[np.float32] = field(default_factory=lambda: np.empty((0, 0), np.float32), compare=False)
 
 
 @dataclass(frozen=True)

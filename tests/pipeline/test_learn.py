@@ -6,11 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from myvlm_tag.cli import app
 from myvlm_tag.pipeline.concepts import Concepts
 from myvlm_tag.pipeline.learn import Request, learn, retrain
 from myvlm_tag.schemas.errors import PhotosUnusable, UsageProblem
 from myvlm_tag.schemas.settings import Settings
+from myvlm_tag.stages import scan
 from myvlm_tag.stages.heads.linear import probabilities
 from myvlm_tag.stages.packs import POCKET, folder_of, missing_files
 from myvlm_tag.stages.vlm.lessons import Plan
@@ -30,7 +32,9 @@ pytestmark = pytest.mark.skipif(bool(LACKING), reason=f"pocket models not traine
 def _request(name, folder, **changes):
     """As few steps as show that everything runs; what full learning reaches is measured elsewhere."""
     plan = Plan(variants=4, questions=False)
-    return Request(name, folder, **{"recipe": Recipe(steps=10), "plan": plan, **changes})
+    return Request(
+        name, folder, **{"recipe": Recipe(steps=10, rate=0.15, start="words"), "plan": plan, **changes}
+    )
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +50,10 @@ def settings(tmp_path):
 
 def _folder(sample, name):
     return sample.out / "concepts" / name
+
+
+def _photos_of(sample, name):
+    return sorted(path for path in _folder(sample, name).iterdir() if path.suffix != ".json")
 
 
 def test_five_photos_of_a_person_become_a_concept_that_says_how_sure_it_is(sample, settings):
@@ -107,6 +115,58 @@ def test_several_models_learn_from_one_look_at_the_photos_and_learning_again_kee
     assert files == {"embedding.llava.safetensors", "embedding.llava-too.safetensors"}
     told = []
     assert list(retrain(settings, "mug", told.append, vlm="llava").embeddings) == ["llava"]
+
+
+def test_a_concept_learnt_anew_keeps_what_was_given_for_it_and_where_that_came_from(
+    sample, settings, tmp_path
+):
+    name, told = sample.things[0], []
+    others, folder = tmp_path / "others", _folder(sample, name)
+    others.mkdir()
+    for path in _photos_of(sample, sample.things[1])[:3]:
+        shutil.copy(path, others)
+    first = learn(settings, _request(name, folder, negatives=others))
+    assert first.head.negatives == 3
+    again = retrain(settings, name, told.append)
+    assert again.version == 2 and again.head.negatives == 3
+    assert "told apart from 3 photos that you gave for it" in told
+    assert [photo.source for photo in again.photos] == [photo.source for photo in first.photos]
+    assert all(Path(photo.source).parent == folder for photo in again.photos)
+
+
+def test_the_models_that_the_settings_name_learn_unless_others_are_asked_for(sample, settings):
+    folder = _folder(sample, sample.things[0])
+    chosen = dataclasses.replace(settings, vlm="minigpt-v2")
+    assert list(learn(chosen, _request("mug", folder)).embeddings) == ["minigpt_v2"]
+    assert list(learn(chosen, _request("mug", folder, vlm="llava")).embeddings) == ["llava"]
+
+
+def test_a_photo_that_cannot_be_opened_is_left_out_and_the_others_teach(
+    sample, settings, tmp_path, monkeypatch
+):
+    folder, told = tmp_path / "photos", []
+    shutil.copytree(_folder(sample, sample.things[0]), folder)
+    shut = min(path for path in folder.iterdir() if path.suffix != ".json")
+
+    def photo_id(path):
+        if path == shut:
+            raise PermissionError(13, "Permission denied")
+        return scan.photo_id(path)
+
+    monkeypatch.setattr("myvlm_tag.pipeline.given.photo_id", photo_id)
+    concept = learn(settings, _request("mug", folder), told.append)
+    assert f"{shut.name} is left out: it can't be opened: Permission denied" in told
+    assert concept.photos and shut.name not in [Path(photo.source).name for photo in concept.photos]
+
+
+def test_looking_at_things_leaves_the_models_that_follow_all_the_threads(sample, settings):
+    before = torch.get_num_threads()
+    torch.set_num_threads(before + 1)
+    try:
+        learn(settings, _request("mug", _folder(sample, sample.things[0])))
+        assert torch.get_num_threads() == before + 1
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_what_the_person_said_of_the_library_teaches_the_next_version(
@@ -197,7 +257,7 @@ def test_what_cannot_be_learnt_is_one_line_and_leaves_nothing(
 
 
 def test_two_objects_that_look_alike_are_told_apart_whichever_was_learnt_first(sample, settings, tmp_path):
-    photos = sorted(path for path in _folder(sample, sample.things[0]).iterdir() if path.suffix != ".json")
+    photos = _photos_of(sample, sample.things[0])
     for name, some in (("first", photos[:3]), ("second", photos[3:])):
         (tmp_path / name).mkdir()
         for path in some:

@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from myvlm_tag.pipeline.catalog import Catalog
-from myvlm_tag.pipeline.negatives import BANK, WANTED, from_folder, from_library, said_of, weighed
+from myvlm_tag.pipeline.negatives import BANK, WANTED, from_library, from_person, said_of, weighed
 from myvlm_tag.schemas.errors import PhotosUnusable
 from myvlm_tag.schemas.tables import CLIP, DECISIONS, FEATURES, FILES
 from safetensors.numpy import save_file
@@ -96,10 +96,8 @@ def test_with_nothing_to_tell_it_from_the_error_says_what_to_do(tmp_path, scene)
 
 
 def test_a_folder_of_the_persons_own_is_taken_as_it_is(scene):
-    found = from_folder(scene["like"][:7], scene["positives"], "mugs")
-    assert len(found.features) == 7 and found.origin == "7 photos of mugs"
-    with pytest.raises(PhotosUnusable, match="no photo in mugs can be read"):
-        from_folder(scene["like"][:0], scene["positives"], "mugs")
+    found = from_person(scene["like"][:7], scene["positives"])
+    assert len(found.features) == 7 and found.origin == "7 photos that you gave for it"
 
 
 def test_rejected_photos_count_for_an_eighth_at_least_and_the_concepts_own_for_nothing(tmp_path, scene):
