@@ -83,7 +83,7 @@ def evaluate(
     started = time.monotonic()
     ensure_home(settings.home)
     models = load_models(settings)
-    vlms = families.choose_all(models.pack, vlm) if set(wanted) != {"7"} else []
+    vlms = families.choose_all(models.pack, vlm or settings.vlm) if set(wanted) != {"7"} else []
     likeness = Likeness(models, settings) if models.pack.of_kind(CLIP) and vlms else None
     done = Evaluation(settings.models, [model.key for model in vlms], sizes)
     learning = settings if apart is None else _empty(settings, apart)
