@@ -27,7 +27,7 @@ def evaluate(
         str, typer.Option(help="Of rendered concepts; with a folder, of the draws of training photos.")
     ] = SEEDS,
     vlm: Annotated[
-        str, typer.Option(help="Which models, as blip2,llava (default: the setting vlm, else the pack's first).")
+        str, typer.Option(help="Which models, as blip2,llava (default: the setting, else the pack's first).")
     ] = "",
     tables: Annotated[str, typer.Option(help="Which of 1,2,5,6,7,vqa (default: all).")] = "",
     concepts: Annotated[int, typer.Option(help="At most so many, of each seed (0: all).", min=0)] = 4,
