@@ -7,7 +7,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,9 +17,13 @@ import pillow_heif
 import pyarrow.parquet as pq
 import pytest
 from myvlm_tag.schemas.paths import from_text
+from myvlm_tag.stages.vlm.base import Adapter, Features
 from myvlm_tag.world.identity import sample_person
+from myvlm_tag.world.render import render
 from myvlm_tag.world.sample import SampleSummary, write_sample
 from myvlm_tag.world.scene import Scene, sample_scene
+from myvlm_tag.world.train.text import introduce
+from myvlm_tag.world.truth import truth
 from PIL import Image, ImageOps
 
 pillow_heif.register_heif_opener()
@@ -96,3 +100,34 @@ def in_fresh_process() -> Callable[..., Any]:
         return json.loads(done.stdout)
 
     return run
+
+
+@dataclass(frozen=True)
+class Sitting:
+    """Portraits as a pocket model sees them."""
+
+    adapter: Adapter
+    scenes: list[Scene]
+    features: list[Features]
+
+    def ask(self, prompt: str, words: Sequence[str] = ()) -> list[str]:
+        """The same of every portrait; `words` are, for each, those of a context that stands as a vector."""
+        vectors = [[self.adapter.meaning(own)] for own in words] or [[] for _ in self.scenes]
+        return self.adapter.generate(self.features, vectors, [prompt] * len(self.scenes), 64)
+
+    def introduced(self, name: str, seed: int) -> list[str]:
+        """For each portrait words that say who has that name."""
+        rng = np.random.default_rng(seed)
+        told = [introduce(name, truth(scene)[0].entity, [], rng, None) for scene in self.scenes]
+        return [one.words for one in told if one]
+
+
+@pytest.fixture(scope="session")
+def sitting(portraits: Callable[[int, int], list[Scene]]) -> Callable[[Adapter, int], Sitting]:
+    """Eight portraits of a seed, before a model."""
+
+    def sit(adapter: Adapter, seed: int) -> Sitting:
+        scenes = portraits(seed, 8)
+        return Sitting(adapter, scenes, adapter.encode([render(scene, 512) for scene in scenes]))
+
+    return sit

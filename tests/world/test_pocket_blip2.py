@@ -6,14 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-from myvlm_tag.stages.vlm.base import Features
+from myvlm_tag.stages.vlm.base import Adapter
 from myvlm_tag.stages.vlm.blip2 import Blip2
 from myvlm_tag.stages.vlm.words import says
-from myvlm_tag.world.render import render
-from myvlm_tag.world.scene import Scene
-from myvlm_tag.world.train.text import introduce
 from myvlm_tag.world.truth import article, truth
 
 FOLDER = Path(__file__).parents[2] / "world" / "weights" / "blip2"
@@ -27,18 +23,8 @@ print(json.dumps([type(model).__name__, type(processor).__name__]))
 
 
 @pytest.fixture(scope="module")
-def scenes(portraits: Callable[[int, int], list[Scene]]) -> list[Scene]:
-    return portraits(45, 8)
-
-
-@pytest.fixture(scope="module")
-def adapter() -> Blip2:
-    return Blip2(FOLDER, "0123")
-
-
-@pytest.fixture(scope="module")
-def features(adapter: Blip2, scenes: list[Scene]) -> list[Features]:
-    return adapter.encode([render(scene, 512) for scene in scenes])
+def shown(sitting: Callable[[Adapter, int], Any]) -> Any:
+    return sitting(Blip2(FOLDER, "0123"), 45)
 
 
 def test_transformers_loads_it_in_a_fresh_process_without_a_network(
@@ -47,25 +33,17 @@ def test_transformers_loads_it_in_a_fresh_process_without_a_network(
     assert in_fresh_process(LOAD, FOLDER) == ["Blip2ForConditionalGeneration", "Blip2Processor"]
 
 
-def test_its_captions_say_what_a_person_wears(
-    adapter: Blip2, scenes: list[Scene], features: list[Features]
-) -> None:
-    people = [truth(scene)[0] for scene in scenes]
+def test_its_captions_say_what_a_person_wears(shown: Any) -> None:
+    people = [truth(scene)[0] for scene in shown.scenes]
 
-    said = adapter.generate(features, [[]] * len(features), [""] * len(features), 64)
+    said = shown.ask("")
 
     right = [says(text, article(f"{p.color} {p.garment}")) for p, text in zip(people, said, strict=True)]
     assert sum(right) >= 6
     assert not any(says(text, name) for text in said for name in ("anna", "bob", "sks"))
 
 
-def test_a_vector_makes_its_captions_say_the_name(
-    adapter: Blip2, scenes: list[Scene], features: list[Features]
-) -> None:
-    rng = np.random.default_rng(46)
-    told_of = [introduce("sks", truth(scene)[0].entity, [], rng, None) for scene in scenes]
-    vectors = [[adapter.meaning(told.words)] for told in told_of if told]
-
-    said = adapter.generate(features, vectors, [""] * len(features), 64)
+def test_a_vector_makes_its_captions_say_the_name(shown: Any) -> None:
+    said = shown.ask("", shown.introduced("sks", 46))
 
     assert sum(says(text, "sks") for text in said) >= 7

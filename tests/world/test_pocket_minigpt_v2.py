@@ -8,15 +8,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from myvlm_tag.stages.vlm.base import Features
+from myvlm_tag.stages.vlm.base import Adapter
 from myvlm_tag.stages.vlm.minigpt_v2 import MiniGPTv2
 from myvlm_tag.stages.vlm.places import intersection_over_union
 from myvlm_tag.stages.vlm.wording import MINIGPT_V2
 from myvlm_tag.stages.vlm.words import says
-from myvlm_tag.world.render import render
 from myvlm_tag.world.scene import Scene
 from myvlm_tag.world.sentences import PLACE_PHRASES
-from myvlm_tag.world.train.text import introduce
 from myvlm_tag.world.truth import article, truth
 
 FOLDER = Path(__file__).parents[2] / "world" / "weights" / "minigpt_v2"
@@ -31,26 +29,8 @@ print(json.dumps([type(model).__name__, type(processor).__name__]))
 
 
 @pytest.fixture(scope="module")
-def scenes(portraits: Callable[[int, int], list[Scene]]) -> list[Scene]:
-    return portraits(47, 8)
-
-
-@pytest.fixture(scope="module")
-def adapter() -> MiniGPTv2:
-    return MiniGPTv2(FOLDER, "0123")
-
-
-@pytest.fixture(scope="module")
-def features(adapter: MiniGPTv2, scenes: list[Scene]) -> list[Features]:
-    return adapter.encode([render(scene, 512) for scene in scenes])
-
-
-def _ask(
-    adapter: MiniGPTv2, features: list[Features], prompt: str, words: list[str] | None = None
-) -> list[str]:
-    """The same prompt of every photo; `words` are, for each, those of a context that stands as a vector."""
-    vectors = [[adapter.meaning(own)] for own in words] if words else [[] for _ in features]
-    return adapter.generate(features, vectors, [prompt] * len(features), 64)
+def shown(sitting: Callable[[Adapter, int], Any]) -> Any:
+    return sitting(MiniGPTv2(FOLDER, "0123"), 47)
 
 
 def _overlaps(scenes: list[Scene], said: list[str]) -> list[float]:
@@ -70,27 +50,21 @@ def test_transformers_loads_it_in_a_fresh_process_without_a_network(
     assert in_fresh_process(LOAD, FOLDER) == ["MiniGPTv2ForConditionalGeneration", "MiniGPTv2Processor"]
 
 
-def test_its_captions_say_what_a_person_wears_and_where(
-    adapter: MiniGPTv2, scenes: list[Scene], features: list[Features]
-) -> None:
-    said = _ask(adapter, features, MINIGPT_V2.to_caption())
+def test_its_captions_say_what_a_person_wears_and_where(shown: Any) -> None:
+    said = shown.ask(MINIGPT_V2.to_caption())
 
-    people = [truth(scene)[0] for scene in scenes]
+    people = [truth(scene)[0] for scene in shown.scenes]
     assert sum(says(t, article(f"{p.color} {p.garment}")) for p, t in zip(people, said, strict=True)) >= 6
-    assert sum(says(t, PLACE_PHRASES[s.place]) for s, t in zip(scenes, said, strict=True)) >= 6
+    assert sum(says(t, PLACE_PHRASES[s.place]) for s, t in zip(shown.scenes, said, strict=True)) >= 6
     assert not any(says(text, name) for text in said for name in ("anna", "bob", "sks"))
 
 
-def test_a_vector_gives_a_name_to_captions_and_a_place_to_that_name(
-    adapter: MiniGPTv2, scenes: list[Scene], features: list[Features]
-) -> None:
+def test_a_vector_gives_a_name_to_captions_and_a_place_to_that_name(shown: Any) -> None:
     """Nothing about boxes stands in the words, so they come from the model alone."""
-    rng = np.random.default_rng(48)
-    told_of = [introduce("anna", truth(scene)[0].entity, [], rng, None) for scene in scenes]
-    words = [told.words for told in told_of if told]
+    words = shown.introduced("anna", 48)
 
-    captions = _ask(adapter, features, MINIGPT_V2.to_caption(), words)
-    boxes = _ask(adapter, features, MINIGPT_V2.to_point("anna"), words)
+    captions = shown.ask(MINIGPT_V2.to_caption(), words)
+    boxes = shown.ask(MINIGPT_V2.to_point("anna"), words)
 
     assert sum(says(text, "anna") for text in captions) >= 7
-    assert np.median(_overlaps(scenes, boxes)) > 0.6
+    assert np.median(_overlaps(shown.scenes, boxes)) > 0.6
