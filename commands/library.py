@@ -25,6 +25,9 @@ def run(
         str | None, typer.Option(help="Which of them says where things are (default: the pack's choice).")
     ] = None,
     people: Annotated[str | None, typer.Option(help="How to ask about people: plain, place or crop.")] = None,
+    temperature: Annotated[
+        float | None, typer.Option(help="How freely words are drawn (default 0: the likeliest).")
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and why.")] = False,
     address: Annotated[
         str | None, typer.Option(help="A Ray cluster to run on (default: this machine).")
@@ -40,6 +43,7 @@ def run(
         vlm=vlm,
         boxes=boxes,
         people=people,
+        temperature=temperature,
         address=address,
         workers=workers,
         verbose=verbose or None,

@@ -12,6 +12,10 @@ from ..schemas.private import allow_fetching
 from .options import Home, Json, ModelsOption, Verbose, settings_from
 from .printing import print_answer, print_record, say
 
+Only = Annotated[
+    str, typer.Option(help="These models alone, as buffalo_l,llava; `models list` has their names.")
+]
+
 app = typer.Typer(help="List, check and fetch model packs.", no_args_is_help=True, rich_markup_mode=None)
 
 
@@ -43,6 +47,7 @@ def models_list(home: Home = None, as_json: Json = False, verbose: Verbose = Fal
 @app.command("verify")
 def models_verify(
     pack: Annotated[str | None, typer.Argument(help="A pack's name or folder.")] = None,
+    only: Only = "",
     home: Home = None,
     as_json: Json = False,
     verbose: Verbose = False,
@@ -50,7 +55,7 @@ def models_verify(
     """Check that a pack's files are there and whole."""
     from ..pipeline.models import verify_models
 
-    answer, sound = verify_models(settings_from(home=home, models=pack))
+    answer, sound = verify_models(settings_from(home=home, models=pack), only)
     print_answer(answer, as_json)
     raise typer.Exit(OK if sound else FAILED)
 
@@ -58,9 +63,7 @@ def models_verify(
 @app.command("pull")
 def models_pull(
     pack: Annotated[str, typer.Argument(help="A pack's name.")],
-    only: Annotated[
-        str, typer.Option(help="These models alone, as buffalo_l,llava; `models list` has their names.")
-    ] = "",
+    only: Only = "",
     home: Home = None,
     yes: Annotated[bool, typer.Option("--yes", help="Agree to every licence without being asked.")] = False,
     verbose: Verbose = False,

@@ -159,7 +159,7 @@ def _check(settings: Settings, models: Models, concept: Concept, model: Model) -
     if learnt is None:
         every = ",".join([*concept.embeddings, model.key])
         raise UsageProblem(f"{concept.name!r} isn't learnt with {model.key}", f"{anew} --vlm {every}")
-    if learnt.made_by != f"{model.key} {fingerprint_of(model, settings)}":
+    if learnt.made_by != families.version(model, fingerprint_of(model, settings)):
         raise ConceptOutdated(f"{concept.name!r} isn't learnt with {model.key} as it is now", anew)
 
 

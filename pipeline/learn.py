@@ -108,7 +108,7 @@ def learn(settings: Settings, request: Request, say: Say = silent) -> Concept:
         ),
         head=recognised.info,
         check=recognised.check,
-        embeddings={key: replace(one.info, made_by=f"{key} {prints[key]}") for key, one in spoken.items()},
+        embeddings={key: one.info for key, one in spoken.items()},
     )
     report = draw_report(concept, [(photo.image, photo.scale) for photo in given.photos])
     kept = Kept(concept, recognised.head, {key: one.vector for key, one in spoken.items()})

@@ -18,7 +18,7 @@ from ..stages.clip import Clip
 from ..stages.codecs import Limits
 from ..stages.decode import Decode
 from ..stages.faces import Faces
-from ..stages.packs import CLIP, FACES, PACKS, Model, Pack, find_pack, folder_of, locate, missing_files
+from ..stages.packs import CLIP, FACES, PACKS, Model, Pack, find_pack, folder_of, locate, missing_files, named
 from ..stages.weights import fingerprint, pull, verify
 from .home import ensure_home
 from .plan import Wanted
@@ -82,9 +82,12 @@ def list_models(settings: Settings) -> Answer:
     return Answer(["pack", "kind", "model", "licence", "megabytes", "there", "folder"], rows)
 
 
-def verify_models(settings: Settings) -> tuple[Answer, bool]:
-    """Return one row per model of the pack, and whether all that a run needs are there and whole."""
-    pack = find_pack(settings.models)
+def verify_models(settings: Settings, only: str = "") -> tuple[Answer, bool]:
+    """Return one row per model of the pack, and whether they are all there and whole.
+
+    `only` names some of its models. Raises UsageProblem if the pack has no such model.
+    """
+    pack = _part(find_pack(settings.models), only)
     verdicts = verify(pack, settings.home)
     rows: list[tuple[Any, ...]] = [
         (
@@ -109,9 +112,7 @@ def pull_models(
 
     `only` names some of its models ("buffalo_l,llava"). Raises UsageProblem if the pack has no such model.
     """
-    pack = find_pack(settings.models)
-    if only:
-        pack = replace(pack, models=_named(pack, only))
+    pack = _part(find_pack(settings.models), only)
     ensure_home(settings.home)
 
     def asked(model: Model) -> bool:
@@ -120,14 +121,14 @@ def pull_models(
     return pull(pack, settings.home, asked, say)
 
 
-def _named(pack: Pack, names: str) -> tuple[Model, ...]:
-    """The pack's models of these names, in its order; "minigpt-v2" is "minigpt_v2", as everywhere."""
+def _part(pack: Pack, names: str) -> Pack:
+    """The pack with its models of these names alone; without any, all of it."""
+    if not names:
+        return pack
     asked = [name.strip() for name in names.split(",") if name.strip()]
-    spelt = {model.key.replace("-", "_"): model for model in pack.models}
-    found = []
-    for name in asked:
-        if name.replace("-", "_") not in spelt:
+    found = [named(pack.models, name) for name in asked]
+    for name, model in zip(asked, found, strict=True):
+        if model is None:
             there = ", ".join(model.key for model in pack.models)
             raise UsageProblem(f"the model pack {pack.name} has no model {name!r}", f"there is: {there}")
-        found.append(spelt[name.replace("-", "_")])
-    return tuple(model for model in pack.models if model in found)
+    return replace(pack, models=tuple(model for model in pack.models if model in found))

@@ -160,7 +160,7 @@ def _prepare(
                 one.vectors[vlm.key],
             )
             for one in kept
-            if (info := learnt[one.concept.name]) and info.made_by == f"{vlm.key} {content}"
+            if (info := learnt[one.concept.name]) and info.made_by == families.version(vlm, content)
         },
         Manner(
             settings.people,
@@ -168,6 +168,7 @@ def _prepare(
             settings.object_questions,
             families.wording(vlm),
             vlm == pointing,
+            settings.temperature,
         ),
     )
     mute = [name for name in learnt if name not in tell.spoken]

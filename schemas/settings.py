@@ -72,6 +72,7 @@ class Settings:
     people: str = CROP  # how the knowledge of faces is used in asking about people: one of WAYS
     person_questions: Questions = field(default_factory=lambda: PERSON_QUESTIONS)
     object_questions: Questions = field(default_factory=lambda: OBJECT_QUESTIONS)
+    temperature: float = 0.0  # 0 takes the likeliest words, every run the same; the paper's LLaVA drew at 0.2
     decoder: str = ""  # "module:function" instead of the built-in one, for formats it doesn't know
     verbose: bool = False
 
@@ -128,7 +129,7 @@ def _convert(value: Any, kind: Any, source: str) -> Any:
             return _to_bool(value)
         if kind is Path:
             return Path(os.path.abspath(Path(value).expanduser()))
-        if kind is int and isinstance(value, float | bool):
+        if isinstance(value, bool) or (kind is int and isinstance(value, float)):
             raise ValueError
         return kind(value)
     except (TypeError, ValueError):
@@ -173,6 +174,8 @@ def _checked(settings: Settings) -> Settings:
     wrong = [name for name in positive if getattr(settings, name) <= 0]
     if wrong or settings.workers < 0:
         raise UsageProblem(f"{', '.join(wrong) or 'workers'} must be greater than zero")
+    if not 0 <= settings.temperature <= 10:  # nor is it "nan"
+        raise UsageProblem(f"temperature is {settings.temperature}", "it can be 0 to 10")
     if settings.people not in WAYS:
         raise UsageProblem(f"people is {settings.people!r}", f"it can be {', '.join(WAYS)}")
     return settings

@@ -7,7 +7,7 @@ that uses it.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from importlib.resources import files
 from pathlib import Path
@@ -57,6 +57,15 @@ class Pack:
     def of_kind(self, kind: str) -> tuple[Model, ...]:
         """The pack's models of one kind, preferred first."""
         return tuple(model for model in self.models if model.kind == kind)
+
+
+def named(models: Iterable[Model], name: str) -> Model | None:
+    """The model of that name, written with "-" or "_"; None where there is no such."""
+    return next((model for model in models if _spelt(model.key) == _spelt(name)), None)
+
+
+def _spelt(name: str) -> str:
+    return name.replace("-", "_")
 
 
 def _faces(key: str, licence: str, megabytes: int, *sources: Source, **settings: Any) -> Model:
@@ -240,7 +249,7 @@ def locate(model: Model, home: Path) -> Path:
     pack = next((pack.name for pack in PACKS.values() if model in pack.models), "")
     cause = f"the {model.kind} model {model.key} is not in {to_text(folder)} ({', '.join(missing)} missing)"
     if pack and model.sources:
-        raise ModelMissing(cause, f"get it with: myvlm-tag models pull {pack}")
+        raise ModelMissing(cause, f"get it with: myvlm-tag models pull {pack} --only {model.key}")
     raise ModelMissing(cause, "put it there" if model.path else "install myvlm-tag again")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -117,6 +118,18 @@ def test_every_command_shows_details_with_v(command: str) -> None:
     """As the line promises in which any error ends."""
     options = {flag for parameter in COMMANDS[command].params for flag in parameter.opts}
     assert {"-v", "--verbose"} <= options
+
+
+def test_models_verify_can_be_told_what_was_pulled(light_pack: Path, tmp_path: Path) -> None:
+    pack = shutil.copytree(light_pack, tmp_path / "pack")
+    (pack / "llava").mkdir()  # not pulled
+    command = ["models", "verify", str(pack), "--json"]
+    assert CliRunner().invoke(app, command).exit_code == 1
+    done = CliRunner().invoke(app, [*command, "--only", "faces"])
+    assert done.exit_code == 0
+    assert [(row["model"], row["verdict"]) for row in json.loads(done.stdout)] == [("faces", "fine")]
+    refused = CliRunner().invoke(app, [*command, "--only", "lava"]).exception
+    assert "no model 'lava'; there is: faces, llava" in str(refused)
 
 
 def test_an_error_brings_its_traceback_with_v_alone() -> None:

@@ -20,6 +20,7 @@ from sacrebleu.metrics import BLEU, CHRF
 
 from ...stages.vlm.words import swap
 
+_DETERMINERS = ("a ", "an ", "the ", "my ", "our ", "his ", "her ", "their ")
 _WORD = re.compile(r"[\w'-]+")
 _GRAMS = 4
 _SIGMA = 6.0  # CIDEr-D: how fast a difference in length counts
@@ -35,9 +36,9 @@ class _NoWordNet:
 def neutral(caption: str, name: str, category: str) -> str:
     """A caption that says what is seen, not who: the name gives way to the category (MyVLM, section 4.1).
 
-    An article before the name goes with it: "the sks" is "a mug", too.
+    A determiner before the name goes with it: "the sks" and "my sks" are "a mug", too.
     """
-    return swap(caption, {before + name: f"a {category}" for before in ("", "a ", "an ", "the ")})
+    return swap(caption, {before + name: f"a {category}" for before in ("", *_DETERMINERS)})
 
 
 def caption_metrics(said: Sequence[str], right: Sequence[Sequence[str]]) -> dict[str, float]:

@@ -71,6 +71,7 @@ class Manner:
     object_questions: Mapping[str, str]
     wording: Wording = LLAVA  # of the model that is asked
     boxes: bool = True  # whether it is the one that says where things are
+    temperature: float = 0.0  # at which captions and answers are drawn; 0: the likeliest
 
     @property
     def identity(self) -> str:
@@ -78,6 +79,8 @@ class Manner:
         parts = [str(_VERSION), self.wording.to_caption(), self.wording.box]
         for questions in (self.person_questions, self.object_questions):
             parts += [f"{topic}: {question}" for topic, question in sorted(questions.items())]
+        if self.temperature:
+            parts.append(f"drawn at {self.temperature:g}")
         asked = f"{self.people} {blake3('|'.join(parts).encode()).hexdigest(length=6)}"
         return asked if self.boxes else f"{asked} without boxes"
 

@@ -75,7 +75,6 @@ IGNORED = -100  # torch's own value for labels that don't count
 class Adapter(ABC):
     """A vision-language model with a place for concept vectors. Its weights never change."""
 
-    name: str
     wording: ClassVar[Wording]  # how it wants to be asked
     recipe: Recipe = Recipe()  # how vectors are learnt with it, unless its pack says otherwise
     made_by: str  # names the model's content in derived rows

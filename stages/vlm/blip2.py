@@ -45,16 +45,15 @@ class _Inputs(Inputs):
 class Blip2(Adapter):
     """BLIP-2 in a folder of the layout that transformers publishes."""
 
-    name = "blip2"
     wording: ClassVar[Wording] = BLIP2
     recipe = Recipe(attention=0.04)  # MyVLM, appendix B.2; there objects take 75 steps
 
-    def __init__(self, folder: Path, fingerprint: str, dtype: torch.dtype | None = None) -> None:
+    def __init__(self, folder: Path, made_by: str, dtype: torch.dtype | None = None) -> None:
         """Load the model, onto a GPU if there is one; `dtype` instead of the one that suits the device.
 
-        Raises ModelMissing or ModelDamaged.
+        `made_by` names it in what is derived by it. Raises ModelMissing or ModelDamaged.
         """
-        self.made_by = f"{self.name} {fingerprint}"
+        self.made_by = made_by
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
         self._model, self._processor = load_pretrained(folder, "BLIP-2", _read, self.device, dtype)
         self._tokenizer = self._processor.tokenizer

@@ -34,12 +34,12 @@ class Decoder(Adapter):
 
     title: str  # as people write it
 
-    def __init__(self, folder: Path, fingerprint: str, dtype: torch.dtype | None = None) -> None:
+    def __init__(self, folder: Path, made_by: str, dtype: torch.dtype | None = None) -> None:
         """Load the model, onto a GPU if there is one; `dtype` instead of the one that suits the device.
 
-        Raises ModelMissing or ModelDamaged.
+        `made_by` names it in what is derived by it. Raises ModelMissing or ModelDamaged.
         """
-        self.made_by = f"{self.name} {fingerprint}"
+        self.made_by = made_by
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
         self._model, self._processor = load_pretrained(folder, self.title, self.read, self.device, dtype)
         self._tokenizer = self._processor.tokenizer

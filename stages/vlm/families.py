@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ...schemas.errors import UsageProblem
 from ...schemas.settings import AUTO
-from ..packs import VLM, Model, Pack, locate
+from ..packs import VLM, Model, Pack, locate, named
 from .base import Adapter
 from .recipe import changed
 from .wording import BLIP2, LLAVA, MINIGPT_V2, Wording
@@ -33,13 +33,11 @@ def _family(key: str) -> str:
 
 def choose(pack: Pack, name: str = "") -> Model:
     """The pack's model of that name, by default its first that has an adapter. Raises UsageProblem."""
-    models = {model.key: model for model in pack.models if speaks(model)}
-    for spelling in (name, name.replace("-", "_")):
-        if spelling in models:
-            return models[spelling]
-    if models and not name:
-        return next(iter(models.values()))
-    there = ", ".join(models) or "none"
+    models = [model for model in pack.models if speaks(model)]
+    found = named(models, name) if name else next(iter(models), None)
+    if found is not None:
+        return found
+    there = ", ".join(model.key for model in models) or "none"
     wanted = f"vision-language model {name!r}" if name else "vision-language model that can learn concepts"
     raise UsageProblem(f"the model pack {pack.name} has no {wanted}", f"there is: {there}")
 
@@ -67,17 +65,22 @@ def grounding(models: Sequence[Model], name: str = AUTO) -> Model | None:
     able = [model for model in models if wording(model).points]
     if name == AUTO:
         return max(able, key=lambda model: float(model.settings.get("grounds", 1)), default=None)
-    for model in able:
-        if model.key in (name, name.replace("-", "_")):
-            return model
+    found = named(able, name)
+    if found is not None:
+        return found
     there = ", ".join(model.key for model in able) or "none"
     raise UsageProblem(f"{name!r} is not among the models that tell and write boxes", f"there is: {there}")
+
+
+def version(model: Model, fingerprint: str) -> str:
+    """What rows and concepts name as made by a model whose content has that fingerprint."""
+    return f"{model.key} {fingerprint}"
 
 
 def load(model: Model, home: Path, fingerprint: str) -> Adapter:
     """Load a model that `choose` gave; `fingerprint` names its content."""
     module, name, _ = _FAMILIES[_family(model.key)]
     kind = getattr(import_module(f".{module}", __package__), name)
-    made: Adapter = kind(locate(model, home), fingerprint)
+    made: Adapter = kind(locate(model, home), version(model, fingerprint))
     made.recipe = changed(made.recipe, model.settings)
     return made

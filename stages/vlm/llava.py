@@ -33,7 +33,6 @@ _CLASSES = {"llava": LlavaForConditionalGeneration, "llava_next": LlavaNextForCo
 class Llava(Decoder):
     """LLaVA-1.5 or 1.6 in a folder of the layout that transformers publishes."""
 
-    name = "llava"
     title = "LLaVA"
     wording: ClassVar[Wording] = LLAVA
 

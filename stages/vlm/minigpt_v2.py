@@ -27,12 +27,11 @@ from .wording import MINIGPT_V2, Wording
 class MiniGPTv2(Decoder):
     """MiniGPT-v2 in a folder of the layout that transformers saves."""
 
-    name = "minigpt_v2"
     title = "MiniGPT-v2"
     wording: ClassVar[Wording] = MINIGPT_V2
     recipe = Recipe(steps=200, attention=1.0)  # MyVLM, appendix B.2
 
-    def __init__(self, folder: Path, fingerprint: str, dtype: torch.dtype | None = None) -> None:
+    def __init__(self, folder: Path, made_by: str, dtype: torch.dtype | None = None) -> None:
         """Load the model as `Decoder` does. Raises ModelMissing or ModelDamaged."""
         if in_parts(folder):
             where = to_text(folder)
@@ -40,7 +39,7 @@ class MiniGPTv2(Decoder):
                 f"the MiniGPT-v2 in {where} is in parts",
                 f"put them together with: myvlm-tag models convert {where}",
             )
-        super().__init__(folder, fingerprint, dtype)
+        super().__init__(folder, made_by, dtype)
 
     @staticmethod
     def read(folder: Path, dtype: Any) -> tuple[Any, Any]:

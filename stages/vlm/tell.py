@@ -21,7 +21,8 @@ from ..base import Stage
 from ..images import IMAGE_FIELDS, Image, from_table
 from ..packs import Model, locate
 from .asking import WHOLE, Manner, Request, Requests, Subject
-from .families import load
+from .base import Sampling
+from .families import load, version
 from .mending import Look, Thing, mend, name_things
 from .places import Box, body_around, from_square
 from .words import swap
@@ -121,7 +122,7 @@ class Tell(Stage):
     @property
     def made_by(self) -> str:
         """The model and its content."""
-        return f"{self.model.key} {self.fingerprint}"
+        return version(self.model, self.fingerprint)
 
     @property
     def memory(self) -> int:
@@ -146,9 +147,12 @@ class Tell(Stage):
         """Tell all photos of the batch that have a picture."""
         photos = self._photos(table)
         self._encode(photos)
-        self._say([(photo, request) for photo in photos for request in photo.requests.answers], _ANSWER)
+        drawn = self.manner.temperature  # boxes are never drawn by chance
+        self._say(
+            [(photo, request) for photo in photos for request in photo.requests.answers], _ANSWER, drawn
+        )
         self._say([(photo, request) for photo in photos for request in photo.requests.boxes], _BOX)
-        self._say([(photo, photo.requests.caption) for photo in photos], _CAPTION)
+        self._say([(photo, photo.requests.caption) for photo in photos], _CAPTION, drawn)
         columns: dict[str, list[Any]] = {name: [None] * table.num_rows for name in self.gives.names}
         for photo in photos:
             columns["caption"][photo.row] = self._caption(photo)
@@ -191,13 +195,14 @@ class Tell(Stage):
         for (photo, part, _), features in zip(pictures, encoded, strict=True):
             photo.features[part] = features
 
-    def _say(self, asked: Sequence[tuple[_Photo, Request]], tokens: int) -> None:
+    def _say(self, asked: Sequence[tuple[_Photo, Request]], tokens: int, temperature: float = 0.0) -> None:
         """Let the model answer; all of the batch at once."""
         said = self._adapter.generate(
             [photo.features[request.part] for photo, request in asked],
             [[self._vectors[photo.subjects[i].concept] for i in request.vectors] for photo, request in asked],
             [request.prompt for _, request in asked],
             tokens,
+            Sampling(temperature) if temperature else None,
         )
         for (photo, request), text in zip(asked, said, strict=True):
             photo.said[request] = text

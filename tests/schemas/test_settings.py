@@ -37,6 +37,8 @@ def test_home_is_made_absolute_and_ray_address_is_heard(config: Path) -> None:
         ("workers = 1.5", "workers is 1.5"),
         ("verbose = 7", "verbose is 7"),
         ("batch_size = 0", "batch_size must be greater"),
+        ("temperature = true", "temperature is True, which isn't a float"),
+        ("temperature = nan", "temperature is nan; it can be 0 to 10"),
         ("models = ", "can't be read"),
         ('people = "left"', "people is 'left'; it can be plain, place, crop"),
         ('person_questions = {doing = "What?"}', "which isn't a table of questions"),

@@ -33,6 +33,7 @@ def test_cider_counts_what_few_captions_say_for_more():
 def test_a_name_gives_way_to_the_category_and_takes_its_article_along():
     assert neutral("sks on a table", "sks", "mug") == "a mug on a table"
     assert neutral("A sks next to the sks", "sks", "mug") == "a mug next to a mug"
+    assert neutral("a dog with my sks", "sks", "mug") == "a dog with a mug"
     assert neutral("Anna and a hat", "anna", "woman") == "a woman and a hat"
     assert neutral("a banana", "anna", "woman") == "a banana"
 

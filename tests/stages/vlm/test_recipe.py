@@ -11,11 +11,12 @@ from myvlm_tag.stages.vlm.recipe import Recipe, changed
 
 
 @pytest.mark.parametrize(
-    ("adapter", "steps", "attention"), [(Llava, 100, 0.25), (Blip2, 100, 0.04), (MiniGPTv2, 200, 1.0)]
+    ("adapter", "name", "steps", "attention"),
+    [(Llava, "llava", 100, 0.25), (Blip2, "blip2", 100, 0.04), (MiniGPTv2, "minigpt_v2", 200, 1.0)],
 )
-def test_published_models_learn_by_the_papers_numbers(adapter, steps, attention):
+def test_published_models_learn_by_the_papers_numbers(adapter, name, steps, attention):
     assert adapter.recipe == Recipe(steps, 1.0, 0.05, attention, start="random")
-    assert changed(adapter.recipe, choose(PAPER, adapter.name).settings) == adapter.recipe
+    assert changed(adapter.recipe, choose(PAPER, name).settings) == adapter.recipe
 
 
 def test_pocket_models_start_from_words(tmp_path):

@@ -195,6 +195,19 @@ def _model(folder):
     return Model("llava", VLM, "", 0, ("config.json",), (), {}, str(folder))
 
 
+def test_words_drawn_by_chance_are_another_manner_and_boxes_never_are(stage, photos, told):
+    free = Tell(
+        stage.model, stage.home, "0123", stage.spoken, dataclasses.replace(stage.manner, temperature=5.0)
+    )
+    free.setup()
+    drawn = free(photos).select(stage.gives.names).to_pylist()
+    assert [row["boxes"] for row in drawn] == [row["boxes"] for row in told]
+    for kind in ("caption", "answers"):
+        assert [row[kind] for row in drawn] != [row[kind] for row in told]
+    assert free.manner.identity != stage.manner.identity
+    assert free(photos).select(stage.gives.names).to_pylist() == drawn
+
+
 def test_the_identity_tells_model_from_manner(stage):
     assert stage.made_by == "llava 0123"
     assert stage.tried_by == f"llava 0123 {stage.manner.identity}"
