@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -24,13 +25,13 @@ from ..schemas.paths import from_text, to_text
 from ..schemas.settings import Settings
 from ..schemas.tables import FAILURES, FILES
 from ..stages.base import Stage
-from ..stages.scan import identify, walk
+from ..stages.scan import identify, photo_id, walk
 from . import index, plan, rows, tell
 from .catalog import Catalog
 from .cluster import Resources, ray_session
 from .concepts import Concepts
 from .heads import score_library
-from .home import command_line, ensure_home, locked
+from .home import check_apart, command_line, ensure_home, locked
 from .kept import refresh
 from .models import Models, load_models
 from .progress import Progress, Step
@@ -53,6 +54,7 @@ def run(
     Raises named errors (schemas/errors.py); whatever was committed until then stays.
     """
     plan.check_pipeline(only)
+    check_apart(settings.home, roots)
     ensure_home(settings.home)
     concept = concept and Concepts(settings.home).find(concept).name
     with locked(settings.home, command_line()), _terminable() as stop:
@@ -130,7 +132,8 @@ class _Run:
         """Commit which files are new, changed and gone; hashes are kept as they come."""
         known = plan.known_files(self.catalog)
         folders = pc.is_null(known["size"])
-        found = walk([from_text(root) for root in self.summary.roots], known.filter(pc.invert(folders)))
+        roots = [from_text(root) for root in self.summary.roots]
+        found = walk(roots, known.filter(pc.invert(folders)), self.settings.home)
         summary = self.summary
         summary.new, summary.changed, summary.gone = found.new, found.changed, found.gone
         summary.files = found.unchanged + found.new + found.changed
@@ -228,17 +231,17 @@ class _Run:
     def _without_passing(self, batch: pa.Table) -> pa.Table:
         """Leave out photos that went or changed since the scan.
 
-        Raises LibraryMissing if the whole library went, NotVisible if only the worker can't see a photo.
+        Raises LibraryMissing if the whole library went, NotVisible if another node can't see a photo that can
+        be read here. What this machine's own worker couldn't read is the file's fault, or a passing one.
         """
         kinds = pc.fill_null(pc.struct_field(batch["failure"], "kind"), "")
         unseen = batch.filter(pc.is_in(kinds, pa.array(["missing", "unreadable"])))
         if unseen.num_rows:
             self._check_roots()
-        for path, node in zip(unseen["path"].to_pylist(), unseen["node"].to_pylist(), strict=True):
-            if os.access(from_text(path), os.R_OK):
-                raise NotVisible(
-                    f"node {node} can't see {path}, which is there", "mount the library on every node"
-                )
+        for row in unseen.filter(pc.not_equal(unseen["node"], socket.gethostname())).to_pylist():
+            if _reads(row["path"]) == row["photo_id"]:
+                cause = f"node {row['node']} can't see {row['path']}, which is there"
+                raise NotVisible(cause, "mount the library on every node")
         return batch.filter(pc.invert(pc.is_in(kinds, pa.array(_PASSING))))
 
     def _check_roots(self) -> None:
@@ -247,6 +250,14 @@ class _Run:
                 raise LibraryMissing(
                     f"the library {root} went away during the run", "mount it and run again; nothing is lost"
                 )
+
+
+def _reads(path: str) -> str:
+    """The identity of the file as this machine reads it, all of it; '' if it can't: disks fail in places."""
+    try:
+        return photo_id(from_text(path))
+    except OSError:
+        return ""
 
 
 def _unlistable(

@@ -25,6 +25,7 @@ from .processes import descendants, kill, start_run, wait_for_end
 
 Ask = Callable[[str], list[tuple[Any, ...]]]
 DECODER = "accidents:read_photo"
+ELSEWHERE = "accidents:read_elsewhere"
 SLOW = "accidents:read_slowly"
 
 
@@ -91,8 +92,31 @@ def test_a_worker_that_cannot_see_the_photos_says_so_by_name(tmp_path: Path) -> 
 
 def test_a_worker_without_the_photos_stops_the_run_with_its_own_words(run, tmp_path: Path) -> None:
     write_photos(tmp_path / "library", 2)
-    with pytest.raises(NotVisible, match="can't see"):
+    with pytest.raises(NotVisible, match="node elsewhere can't see"):
         run(tmp_path / "library", decoder="accidents:not_visible")
+
+
+@pytest.mark.parametrize("decoder", [DECODER, ELSEWHERE])
+def test_a_file_on_a_bad_sector_is_a_failure_and_the_others_are_done(
+    run, ask: Ask, tmp_path: Path, decoder: str
+) -> None:
+    paths = write_photos(tmp_path / "library", 4)
+    paths[1].rename(paths[1].with_name("bad sector.jpg"))
+    summary = run(tmp_path / "library", decoder=decoder)
+    assert (summary.done, summary.failed, summary.exit_code) == (3, 1, 3)
+    failures = ask("SELECT parse_filename(path), stage, kind, reason FROM failures")
+    assert [failure[:3] for failure in failures] == [("bad sector.jpg", "decode", "unreadable")]
+    assert "Input/output error" in failures[0][3]
+
+
+def test_a_photo_that_this_machine_could_not_read_for_a_moment_is_tried_again_by_the_next_run(
+    run, ask: Ask, tmp_path: Path
+) -> None:
+    paths = write_photos(tmp_path / "library", 4)
+    paths[1].rename(paths[1].with_name("hiccup.jpg"))
+    assert run(tmp_path / "library", decoder=DECODER).failed == 1
+    assert run(tmp_path / "library").done == 1
+    assert ask("FROM failures") == []
 
 
 def test_a_damaged_model_ends_the_run_with_the_command_that_checks_it(

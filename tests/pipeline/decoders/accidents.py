@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import time
 from pathlib import Path
 
@@ -20,11 +21,23 @@ def read_photo(path: str, limits: Limits) -> Photo:
     if "unmount" in name:
         library = Path(path).parent
         library.rename(library.with_name("unmounted"))
+    if "bad sector" in name:  # opens for everyone, and gives an input/output error when it is read
+        Path(path).unlink()
+        Path(path).symlink_to("/proc/self/mem")
+    if "hiccup" in name:
+        raise UnreadablePhoto("unreadable", "the file cannot be opened: Input/output error")
     return read(path, limits)
+
+
+def read_elsewhere(path: str, limits: Limits) -> Photo:
+    """Do as on another node than the driver's."""
+    socket.gethostname = lambda: "elsewhere"
+    return read_photo(path, limits)
 
 
 def not_visible(path: str, limits: Limits) -> Photo:
     """Do as on a node without the library, where the driver has it."""
+    socket.gethostname = lambda: "elsewhere"
     raise UnreadablePhoto("missing", "the file is no longer there")
 
 
