@@ -12,11 +12,11 @@ import os
 import socket
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from ..schemas.errors import AlreadyRunning, DiskFull, HomeUnusable, MyvlmTagError
+from ..schemas.errors import AlreadyRunning, DiskFull, HomeUnusable, MyvlmTagError, UsageProblem
 from ..schemas.paths import to_text
 
 _LOCK = "lock"
@@ -33,6 +33,16 @@ def ensure_home(home: Path) -> None:
         probe.unlink()
     except OSError as error:
         raise disk_error(error, home) from error
+
+
+def check_apart(home: Path, roots: Sequence[Path]) -> None:
+    """Raise UsageProblem for a library that is `home` or lies in it: the home would be scanned as photos."""
+    for root in roots:
+        if Path(os.path.realpath(root)).is_relative_to(os.path.realpath(home)):
+            raise UsageProblem(
+                f"the library {to_text(root)} is in the home {to_text(home)}",
+                "name the folder of your photos, or another home: --home FOLDER",
+            )
 
 
 def disk_error(error: OSError, where: Path) -> MyvlmTagError:

@@ -21,6 +21,7 @@ from ..stages.scan import walk
 from . import heads, plan, tell
 from .catalog import Catalog
 from .concepts import Concepts
+from .home import check_apart
 from .models import Models, load_models
 
 _NAMED = 3  # concepts, in a line
@@ -32,12 +33,13 @@ def outlook(roots: Sequence[Path], settings: Settings, only: str = "", concept: 
     Raises UsageProblem, LibraryMissing, ModelMissing or ConceptMissing, as that run would.
     """
     plan.check_pipeline(only)
+    check_apart(settings.home, roots)
     concept = concept and Concepts(settings.home).find(concept).name
     catalog, models = Catalog(settings.catalog), load_models(settings)
     names = [to_text(os.path.abspath(root)) for root in roots]
     ahead: dict[str, Any] = {"roots": names, "notes": []}
     if only in ("", "features"):
-        ahead |= _features(catalog, models, names)
+        ahead |= _features(settings, catalog, models, names)
     if only in ("", "heads"):
         ahead["heads"] = _heads(catalog, settings, concept)
     if only in ("", "tell"):
@@ -46,9 +48,10 @@ def outlook(roots: Sequence[Path], settings: Settings, only: str = "", concept: 
     return ahead
 
 
-def _features(catalog: Catalog, models: Models, roots: Sequence[str]) -> dict[str, Any]:
+def _features(settings: Settings, catalog: Catalog, models: Models, roots: Sequence[str]) -> dict[str, Any]:
     known = plan.known_files(catalog) if catalog.exists else FILES.empty_table()
-    found = walk([from_text(root) for root in roots], known.filter(pc.is_valid(known["size"])))
+    known = known.filter(pc.is_valid(known["size"]))
+    found = walk([from_text(root) for root in roots], known, settings.home)
     stages = (
         plan.missing(catalog, models.wanted, roots)["stages"] if catalog.exists else pa.array([], pa.string())
     )

@@ -10,7 +10,7 @@ import os
 import stat
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
@@ -81,19 +81,23 @@ class _Known:
     root: str
 
 
-def walk(roots: Sequence[str | os.PathLike[str]], known: pa.Table) -> Walk:
+def walk(
+    roots: Sequence[str | os.PathLike[str]], known: pa.Table, home: str | os.PathLike[str] | None = None
+) -> Walk:
     """Compare the folders `roots` with `known` (FILES, the newest row per path, gone ones too).
 
-    A file whose size and modification time are as known needs no opening. Raises LibraryMissing when a root
-    is not there, or is empty although it held photos before (a disk that is not mounted).
+    A file whose size and modification time are as known needs no opening. A `home` below a root is passed
+    over: the pictures in it are this program's own. Raises LibraryMissing when a root is not there, or is
+    empty although it held photos before (a disk that is not mounted).
     """
     known_files = _known(known)
     found = Walk()
     seen: set[str] = set()
+    real_home = os.path.realpath(home) if home else ""
     for root in dict.fromkeys(os.path.abspath(os.fspath(root)) for root in roots):
         _check_root(root, known_files)
         unreadable: list[str] = []
-        for entry in _files(root, found, unreadable):
+        for entry in _files(root, real_home, found, unreadable):
             text = to_text(entry.path)
             if text not in seen:
                 seen.add(text)
@@ -147,9 +151,10 @@ def _check_root(root: str, known: dict[str, _Known]) -> None:
         raise LibraryMissing(f"the library {to_text(root)} is empty", "check that its disk is mounted")
 
 
-def _files(root: str, found: Walk, unreadable: list[str]) -> Iterator[Entry]:
+def _files(root: str, real_home: str, found: Walk, unreadable: list[str]) -> Iterator[Entry]:
     """Every file under `root` that might be a photo, folder by folder."""
     real_root = os.path.realpath(root)
+    home = os.path.join(root, os.path.relpath(real_home, real_root)) if real_home else ""
     folders = [root]
     while folders:
         folder = folders.pop()
@@ -166,15 +171,15 @@ def _files(root: str, found: Walk, unreadable: list[str]) -> Iterator[Entry]:
             if item.name.startswith("."):
                 found.skipped += 1
             elif item.is_dir(follow_symlinks=False):
-                if item.name not in _SYSTEM_FOLDERS:
+                if item.name not in _SYSTEM_FOLDERS and item.path != home:
                     folders.append(item.path)
-            elif item.is_symlink() and not _worth_following(item, real_root):
+            elif item.is_symlink() and not _worth_following(item, real_root, real_home):
                 found.skipped += 1
             else:
                 yield _entry(item, root)
 
 
-def _worth_following(link: os.DirEntry[str], real_root: str) -> bool:
+def _worth_following(link: os.DirEntry[str], real_root: str, real_home: str) -> bool:
     """Whether to look at what a link leads to: a file in the library, or nothing (which is worth telling).
 
     Links to folders are not followed: a folder of the library is walked under its own name.
@@ -185,7 +190,12 @@ def _worth_following(link: os.DirEntry[str], real_root: str) -> bool:
         return False  # it went while we looked
     if not os.path.exists(target):
         return True
-    return target.startswith(real_root.rstrip(os.sep) + os.sep) and not os.path.isdir(target)
+    within = _inside(target, real_root) and not (real_home and _inside(target, real_home))
+    return within and not os.path.isdir(target)
+
+
+def _inside(path: str, folder: str) -> bool:
+    return path.startswith(folder.rstrip(os.sep) + os.sep)
 
 
 def _entry(item: os.DirEntry[str], root: str) -> Entry:
@@ -229,16 +239,7 @@ def _note_gone(
         if file.gone or path in seen or not path.startswith(inside) or path.startswith(tuple(unreadable)):
             continue
         found.gone += 1
-        found.rows.append(
-            {
-                "path": path,
-                "photo_id": file.photo_id,
-                "size": file.size,
-                "mtime_ns": file.mtime_ns,
-                "root": file.root,
-                "gone": True,
-            }
-        )
+        found.rows.append({"path": path, **asdict(file), "gone": True})
 
 
 def _identify(entry: Entry, max_file_bytes: int) -> tuple[dict[str, object] | None, dict[str, object] | None]:

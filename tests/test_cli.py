@@ -159,16 +159,21 @@ def test_compact_merges_segments(home: Path) -> None:
     ("arguments", "code", "words"),
     [
         (["sql", "DROP VIEW files"], 2, "read-only"),
-        (["run", "{home}", "--only", "nonsense"], 2, "nonsense"),
-        (["run", "{home}", "--models", "no-such-pack"], 2, "no-such-pack"),
-        (["run", "{home}/nowhere"], 1, "mounted"),
+        (["run", "{library}", "--only", "nonsense"], 2, "nonsense"),
+        (["run", "{library}", "--models", "no-such-pack"], 2, "no-such-pack"),
+        (["run", "{library}/nowhere"], 1, "mounted"),
+        (["run", "{home}"], 2, "is in the home"),
+        (["run", "{home}/catalog", "--dry-run"], 2, "is in the home"),
+        (["run", "{link}/catalog"], 2, "is in the home"),
         (["run"], 2, "Missing argument"),
     ],
 )
 def test_errors_are_one_line_with_the_right_exit_code(
-    arguments: list[str], code: int, words: str, home: Path, light_pack: Path
+    arguments: list[str], code: int, words: str, home: Path, light_pack: Path, tmp_path: Path
 ) -> None:
-    filled = [argument.format(home=home) for argument in arguments]
+    (tmp_path / "link").symlink_to(home)
+    places = {"home": home, "library": tmp_path / "library", "link": tmp_path / "link"}
+    filled = [argument.format(**places) for argument in arguments]
     pack = ["--models", str(light_pack)] if arguments[0] == "run" and "--models" not in arguments else []
     command = [sys.executable, "-m", "myvlm_tag.cli", *filled, "--home", str(home), *pack]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -31,8 +31,8 @@ class Memory:
     def __init__(self):
         self.rows = {}
 
-    def scan(self, *roots, **options):
-        walked = walk(roots, self.known())
+    def scan(self, *roots, home=None, **options):
+        walked = walk(roots, self.known(), home)
         rows, failures, ignored = list(walked.rows), list(walked.failures), 0
         for part in identify(walked.entries, **options):
             assert part.files.schema == FOUND
@@ -119,6 +119,26 @@ def test_folders_that_systems_keep_for_themselves_are_passed_over(hidden, librar
     save(library / ".hidden.png"), save(library / "seen.png", "blue")
     _, rows, failures, _ = Memory().scan(library)
     assert (names(rows), failures) == (["seen.png"], [])
+
+
+@pytest.mark.parametrize("spelt", ["library/my home", "link to library/my home", "link to home"])
+def test_a_home_inside_the_library_is_passed_over_however_it_is_spelt(spelt, library, tmp_path):
+    picture = save(library / "my home" / "unknown" / "3f9a1c.jpg", "blue")
+    (tmp_path / "link to library").symlink_to(library)
+    (tmp_path / "link to home").symlink_to(library / "my home")
+    (library / "link.jpg").symlink_to(picture)
+    save(library / "home of others" / "seen.png")
+    for root in (library, tmp_path / "link to library"):
+        _, rows, failures, _ = Memory().scan(root, home=tmp_path / spelt)
+        assert (names(rows), failures) == (["seen.png"], [])
+
+
+def test_what_was_taken_for_photos_of_the_home_is_gone_with_the_next_scan(library):
+    memory = Memory()
+    save(library / "home" / "1.png"), save(library / "seen.png", "blue")
+    memory.scan(library)
+    walked, rows, _, _ = memory.scan(library, home=library / "home")
+    assert (walked.gone, names(rows), rows[0]["gone"]) == (1, ["1.png"], True)
 
 
 def test_links_are_followed_inside_the_library_only(library, tmp_path):
