@@ -47,13 +47,29 @@ app.add_typer(models.app, name="models")
 app.add_typer(concepts.app, name="concepts")
 
 
+def _run() -> None:
+    """Run the command; that the reader of a pipe (head) has had enough is no failure."""
+    try:
+        try:
+            app(standalone_mode=True)
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(OK)
+    except SystemExit as ended:
+        if isinstance(ended.__context__, BrokenPipeError):  # typer met it first, and calls it a failure
+            sys.exit(OK)
+        raise
+
+
 def main() -> None:
     """Run the command line; every named error becomes one line and its exit code."""
     os.umask(0o077)
     keep_private()
     verbose = any(argument in ("-v", "--verbose") for argument in sys.argv[1:])
     try:
-        app(standalone_mode=True)
+        _run()
     except MyvlmTagError as error:
         if verbose:
             traceback.print_exc()
@@ -63,9 +79,6 @@ def main() -> None:
     except KeyboardInterrupt:
         print("myvlm-tag: interrupted", file=sys.stderr)
         sys.exit(INTERRUPTED)
-    except BrokenPipeError:  # the reader of a pipe (head) has had enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(OK)
     except Exception as error:
         if verbose:
             raise

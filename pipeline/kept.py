@@ -46,7 +46,7 @@ def connect_kept(catalog: Catalog, bounds: Bounds) -> Iterator[duckdb.DuckDBPyCo
     """Yield a read-only connection with the views, kept as far as can be; else those of `connect`."""
     database = refresh(catalog) if catalog.exists else None
     if database is None:
-        with connect(catalog) as connection:
+        with connect(catalog, bounds) as connection:
             yield connection
         return
     with duckdb.connect(str(database), read_only=True) as connection:

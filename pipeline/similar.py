@@ -26,7 +26,7 @@ def similar_photos(settings: Settings, photo: str, most: int) -> Answer:
     index = _open(settings, "clip")
     _, vectors = index.vectors([own])
     if not len(vectors):
-        raise UsageProblem(f"{photo} isn't in the catalog yet", "bring it up to date: myvlm-tag run")
+        raise UsageProblem(f"nothing is known of what {photo} looks like", "see: myvlm-tag failures")
     return _answer(settings, index, vectors[:1], own, most)
 
 
@@ -75,12 +75,15 @@ def _split(photo: str) -> tuple[str, int | None]:
 
 
 def identity(settings: Settings, photo: str) -> str:
-    """The photo's identity, by its path in the catalog or by its bytes. Raises UsageProblem."""
-    path = to_text(os.path.abspath(photo))
-    found = query(Catalog(settings.catalog), f"SELECT photo_id FROM files WHERE path = {literal(path)}").rows
+    """The identity of one of the catalog's photos, by its path or by its bytes. Raises UsageProblem."""
+    catalog, path = Catalog(settings.catalog), to_text(os.path.abspath(photo))
+    found = query(catalog, f"SELECT photo_id FROM files WHERE path = {literal(path)}").rows
     if found and found[0][0]:
         return str(found[0][0])
     try:
-        return photo_id(Path(photo))
+        own = photo_id(Path(photo))
     except OSError as error:
         raise UsageProblem(f"{photo} can't be read: {error.strerror}", "give the path of a photo") from error
+    if not query(catalog, f"FROM files WHERE photo_id = {literal(own)} LIMIT 1").rows:
+        raise UsageProblem(f"{photo} isn't in the catalog yet", "bring it up to date: myvlm-tag run FOLDER")
+    return own

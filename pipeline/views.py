@@ -64,7 +64,7 @@ class Bounds:
 
 
 @contextmanager
-def connect(catalog: Catalog) -> Iterator[duckdb.DuckDBPyConnection]:
+def connect(catalog: Catalog, bounds: Bounds | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
     """Yield a connection with the views, which reaches the catalog's folder and nothing else."""
     if not catalog.exists:
         home = to_text(catalog.folder.parent)
@@ -72,7 +72,7 @@ def connect(catalog: Catalog) -> Iterator[duckdb.DuckDBPyConnection]:
     with duckdb.connect(":memory:") as connection:
         try:
             connection.execute(script(catalog))
-            lock_down(connection, catalog)
+            lock_down(connection, catalog, bounds)
         except duckdb.Error as error:
             raise _damaged(catalog, error) from error
         yield connection
@@ -94,7 +94,10 @@ def lock_down(connection: duckdb.DuckDBPyConnection, catalog: Catalog, bounds: B
 
 
 def query(catalog: Catalog, sql: str, bounds: Bounds | None = None) -> Answer:
-    """Run one SELECT. Raises SqlRefused with DuckDB's reason when it is anything else, or isn't valid."""
+    """Run one SELECT. Raises SqlRefused with DuckDB's reason when it is anything else, or isn't valid.
+
+    Columns of the same name are told apart, as `concept` and `concept_1`.
+    """
     from .kept import connect_kept
 
     bounds = bounds or Bounds()
@@ -103,7 +106,7 @@ def query(catalog: Catalog, sql: str, bounds: Bounds | None = None) -> Answer:
         try:
             with connect_kept(catalog, bounds) as connection, _interrupted_after(connection, bounds.seconds):
                 cursor = connection.execute(statement)
-                return Answer([column[0] for column in cursor.description or []], cursor.fetchall())
+                return Answer(_apart([column[0] for column in cursor.description or []]), cursor.fetchall())
         except duckdb.InterruptException:
             raise SqlRefused(f"it took more than {bounds.seconds:g} seconds", _ASK_LESS) from None
         except duckdb.OutOfMemoryException:
@@ -113,10 +116,26 @@ def query(catalog: Catalog, sql: str, bounds: Bounds | None = None) -> Answer:
                 raise SqlRefused(_first_line(error)) from None
         except duckdb.Error as error:
             raise SqlRefused(_first_line(error), _known_views(error)) from None
+        except RuntimeError as error:  # DuckDB's own word for Ctrl-C
+            raise KeyboardInterrupt from error
     raise AssertionError("unreachable")
 
 
+def _apart(names: list[str]) -> list[str]:
+    """The names, each once."""
+    found: dict[str, None] = {}
+    for name in names:
+        number = 0
+        while (own := f"{name}_{number}" if number else name) in found:
+            number += 1
+        found[own] = None
+    return list(found)
+
+
 _ASK_LESS = "ask for less (WHERE, LIMIT), or allow more: query_seconds and query_megabytes in config.toml"
+
+
+_EXPLAIN = re.compile(r"\s*EXPLAIN\b(\s+ANALYZE\b)?(\s*\([\w\s,]*\))?", re.IGNORECASE)
 
 
 def _only_select(sql: str) -> duckdb.Statement:
@@ -130,6 +149,11 @@ def _only_select(sql: str) -> duckdb.Statement:
         raise SqlRefused(f"{others[0]} is refused: the catalog is read-only here", "ask with one SELECT")
     if len(statements) != 1:
         raise SqlRefused("only one SELECT at a time: the catalog is read-only here")
+    if statements[0].type == duckdb.StatementType.EXPLAIN:  # with ANALYZE it does what it explains
+        before = _EXPLAIN.match(sql)
+        if before is None:
+            raise SqlRefused("a comment before EXPLAIN is refused", "begin with EXPLAIN")
+        _only_select(sql[before.end() :])
     return statements[0]
 
 

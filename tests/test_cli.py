@@ -6,8 +6,10 @@ import csv
 import io
 import json
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -139,6 +141,28 @@ def test_an_error_brings_its_traceback_with_v_alone() -> None:
         assert done.returncode == 2
         assert "there is no model pack 'no-such-pack'" in done.stderr
         assert ("Traceback" in done.stderr) is traceback
+
+
+@pytest.mark.parametrize("rows", [5, 200_000])
+def test_a_reader_that_has_had_enough_is_no_failure(home: Path, rows: int) -> None:
+    sql = f"SELECT path FROM files, range({rows})"
+    command = [sys.executable, "-m", "myvlm_tag.cli", "sql", sql, "--csv", "--home", str(home)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as program:
+        program.stdout.close()
+        assert program.stderr.read() == b""
+    assert program.returncode == 0
+
+
+def test_an_interrupted_question_ends_as_every_interrupted_command(home: Path) -> None:
+    sql = "SELECT count(*) FROM range(1_000_000_000) AS a, range(1_000_000) AS b"
+    command = [sys.executable, "-m", "myvlm_tag.cli", "sql", sql, "--home", str(home)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as program:
+        while program.poll() is None and not list(home.glob("catalog/index/tables-*")):
+            time.sleep(0.1)  # made just before the question is put
+        time.sleep(1)
+        program.send_signal(signal.SIGINT)
+        assert program.stderr.read() == b""
+    assert program.returncode == 130
 
 
 def test_doctor_examines_without_changing_anything(home: Path) -> None:

@@ -51,6 +51,8 @@ def test_a_catalog_that_cant_be_written_to_is_asked_all_the_same(catalog: Catalo
     (catalog.folder / "index").write_text("in the way")
     assert refresh(catalog) is None
     assert query(catalog, "SELECT count(*) FROM photos").rows == [(3,)]
+    with pytest.raises(SqlRefused, match="more than 8 MB"):
+        query(catalog, "SELECT list(range) FROM range(10_000_000)", Bounds(megabytes=8))
 
 
 @pytest.mark.parametrize(

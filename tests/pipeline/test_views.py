@@ -35,6 +35,17 @@ def test_any_single_select_is_answered(catalog: Catalog, sql: str) -> None:
     assert query(catalog, sql).rows == [(2,)]
 
 
+@pytest.mark.parametrize("how", ["EXPLAIN", "explain analyze", "EXPLAIN (FORMAT JSON)"])
+def test_a_select_can_be_explained(catalog: Catalog, how: str) -> None:
+    assert query(catalog, f"{how} SELECT count(*) FROM files").rows
+
+
+def test_columns_of_one_name_are_told_apart(catalog: Catalog) -> None:
+    assert query(catalog, "SELECT 1 AS a, 2 AS a, 3 AS a_1, 4 AS a").records() == [
+        {"a": 1, "a_1": 2, "a_1_1": 3, "a_2": 4}
+    ]
+
+
 @pytest.mark.parametrize(
     "sql",
     [
@@ -44,6 +55,15 @@ def test_any_single_select_is_answered(catalog: Catalog, sql: str) -> None:
         "INSERT INTO files VALUES (1)",
         "COPY (SELECT 1) TO 'x.csv'",
         "COPY (SELECT 1) TO '{folder}/x.csv'",
+        "EXPLAIN ANALYZE COPY (SELECT 1) TO '{folder}/x.csv'",
+        "EXPLAIN /* SELECT */ ANALYZE COPY (SELECT 1) TO '{folder}/x.csv'",
+        "-- SELECT\nEXPLAIN ANALYZE COPY (SELECT 1) TO '{folder}/x.csv'",
+        "EXPLAIN (ANALYZE) COPY (SELECT 1) TO '{folder}/x.csv'",
+        "EXPLAIN (ANALYZE, FORMAT JSON) COPY (SELECT 1) TO '{folder}/x.csv'",
+        "EXPLAIN ANALYZE CREATE TABLE x AS SELECT 1",
+        "-- EXPLAIN (\nEXPLAIN ANALYZE COPY files TO '{folder}/x.csv' /* )\nSELECT 1 -- */",
+        "EXPLAIN -- (\nANALYZE COPY files TO '{folder}/x.csv' /* )\nSELECT 1 -- */",
+        "EXPLAIN EXPLAIN ANALYZE COPY (SELECT 1) TO '{folder}/x.csv'",
         "ATTACH 'x.db'",
         "ATTACH '{folder}/x.db'",
         "INSTALL httpfs",
