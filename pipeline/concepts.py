@@ -67,15 +67,20 @@ class Concepts:
 
     def find(self, name: str) -> Concept:
         """Return one concept. Raises ConceptMissing, ConceptDamaged."""
-        self._mend()
-        folder = self.path(name)
-        if not folder.is_dir():
+        concept = self.get(name)
+        if concept is None:
             known = ", ".join(concept.name for concept in self.all())
             raise ConceptMissing(
                 f"there is no concept {clean_name(name)!r}",
                 f"known are: {known}" if known else "teach one with: myvlm-tag learn",
             )
-        return _record(folder)
+        return concept
+
+    def get(self, name: str) -> Concept | None:
+        """Return one concept, if there is one of that name. Raises ConceptDamaged."""
+        self._mend()
+        folder = self.path(name)
+        return _record(folder) if folder.is_dir() else None
 
     def load(self, name: str) -> Kept:
         """Return a concept with its head and vectors. Raises ConceptMissing, ConceptDamaged."""

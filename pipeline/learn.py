@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..schemas.concept import PHOTOS, Concept, EmbeddingInfo, Kind, TrainingPhoto, clean_name
-from ..schemas.errors import ConceptMissing, UsageProblem
+from ..schemas.errors import UsageProblem
 from ..schemas.paths import to_text
 from ..schemas.settings import Settings
 from ..stages.heads.linear import LinearHead
@@ -71,13 +71,16 @@ class Looked:
 def learn(settings: Settings, request: Request, say: Say = silent) -> Concept:
     """Learn a concept and keep it; one of that name that is there already gets a new version.
 
-    `say` is told what is going on, a line at a time. Raises UsageProblem, PhotosUnusable, NotLearnt,
-    ModelMissing, ModelDamaged, DiskFull; nothing is kept then.
+    It keeps its name in whatever case it is written now: rows and decisions go by that. `say` is told what is
+    going on, a line at a time. Raises UsageProblem, PhotosUnusable, NotLearnt, ModelMissing, ModelDamaged,
+    DiskFull; nothing is kept then.
     """
-    name, kind = clean_name(request.name), _kind(request.kind)
+    store, kind = Concepts(settings.home), _kind(request.kind)
+    before = store.get(request.name)
+    name = before.name if before else clean_name(request.name)
     ensure_home(settings.home)
     models = load_models(settings)
-    store, vlms = Concepts(settings.home), families.choose_all(models.pack, request.vlm or settings.vlm)
+    vlms = families.choose_all(models.pack, request.vlm or settings.vlm)
     prints = {vlm.key: fingerprint_of(vlm, settings) for vlm in vlms}
     taken = store.identifiers(name)
     if request.identifier.casefold() in (other.casefold() for other in taken):
@@ -101,7 +104,7 @@ def learn(settings: Settings, request: Request, say: Say = silent) -> Concept:
         kind=subject.kind,
         class_word=first.class_word,
         why=subject.why,
-        version=_next_version(store, name),
+        version=before.version + 1 if before else 1,
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         photos=tuple(
             _used(row, photo, subject, captions, request.sources) for row, photo in enumerate(given.photos)
@@ -221,13 +224,6 @@ def _speak(
         seconds={"captions": round(prepared, 3), "embedding": round(learnt.seconds, 3)},
     )
     return _Spoken(lessons.identifier, lessons.class_word, lessons.captions, learnt.vector, info)
-
-
-def _next_version(store: Concepts, name: str) -> int:
-    try:
-        return store.find(name).version + 1
-    except ConceptMissing:
-        return 1
 
 
 def _used(

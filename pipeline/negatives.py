@@ -29,7 +29,7 @@ Floats = NDArray[np.float32]
 
 _SAID = """
 SELECT photo_id, verdict, embedding FROM decisions JOIN clip USING (photo_id)
-WHERE lower(concept) = lower(?) AND clip.made_by = ? AND NOT list_contains(?, photo_id) ORDER BY photo_id
+WHERE concept = ? AND clip.made_by = ? AND NOT list_contains(?, photo_id) ORDER BY photo_id
 """
 
 

@@ -94,6 +94,13 @@ def test_learning_again_makes_a_new_version_from_what_was_kept(sample, settings,
     assert [photo.photo_id for photo in again.photos] == [photo.photo_id for photo in first.photos]
 
 
+def test_a_name_in_another_case_is_the_same_concept_and_its_spelling_stays(sample, settings, tmp_path):
+    shutil.copy(_photos_of(sample, sample.people[1])[0], tmp_path)
+    made = [learn(settings, _request(name, tmp_path, kind="person")) for name in ("Gran", "GRAN")]
+    assert [(concept.name, concept.version) for concept in made] == [("Gran", 1), ("Gran", 2)]
+    assert [concept.name for concept in Concepts(settings.home).all()] == ["Gran"]
+
+
 def test_several_models_learn_from_one_look_at_the_photos_and_learning_again_keeps_them(
     sample, settings, tmp_path
 ):

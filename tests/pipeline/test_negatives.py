@@ -106,7 +106,7 @@ def test_rejected_photos_count_for_an_eighth_at_least_and_the_concepts_own_for_n
     catalog.decide(
         pa.Table.from_pylist(
             [
-                {"decision_id": str(number), "photo_id": photo, "concept": "Mug", "verdict": verdict}
+                {"decision_id": str(number), "photo_id": photo, "concept": "mug", "verdict": verdict}
                 for number, (photo, verdict) in enumerate(said)
             ],
             DECISIONS,
