@@ -114,9 +114,9 @@ def _deliver(
         if show:
             typer.launch(page.absolute().as_uri())
     if copy_to:
-        say(f"copied {copy_photos(files, copy_to)} photos to {copy_to}")
+        say(f"copied {copy_photos(files, copy_to, say)} photos to {copy_to}")
     if link_to:
-        say(f"linked {link_photos(files, link_to)} photos in {link_to}")
+        say(f"linked {link_photos(files, link_to, say)} photos in {link_to}")
 
 
 def _print_paths(files: Sequence[str], print0: bool) -> None:

@@ -6,19 +6,21 @@ Photos are only read. The page is one file that needs nothing else: thumbnails a
 from __future__ import annotations
 
 import base64
+import filecmp
 import html
 import io
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 from PIL import Image, ImageDraw, ImageOps
 
 from ..schemas.errors import UsageProblem
-from ..schemas.paths import from_text
+from ..schemas.paths import from_text, to_text
 from .ask.compile import literal
 from .catalog import Catalog
 from .home import disk_error
@@ -61,14 +63,17 @@ def write_page(home: Path, files: Sequence[str], title: str, page: Path | None) 
     return page
 
 
-def copy_photos(files: Sequence[str], folder: Path) -> int:
-    """Copy photos into a folder; what is there already stays. Returns how many there are."""
-    return _put(files, folder, lambda source, target: shutil.copy2(source, target))
+def copy_photos(files: Sequence[str], folder: Path, say: Callable[[str], None]) -> int:
+    """Copy photos into a folder; whatever is there already stays. Returns how many of them are there.
+
+    Photos that can't be read are left out, and named to `say`.
+    """
+    return _put(files, folder, _copy, _is_copy, "--copy-to", say)
 
 
-def link_photos(files: Sequence[str], folder: Path) -> int:
-    """Put symbolic links to photos into a folder. Returns how many there are."""
-    return _put(files, folder, lambda source, target: os.symlink(os.path.abspath(source), target))
+def link_photos(files: Sequence[str], folder: Path, say: Callable[[str], None]) -> int:
+    """Put symbolic links to photos into a folder, otherwise as `copy_photos` does."""
+    return _put(files, folder, _link, _is_link, "--link-to", say)
 
 
 def write_faces(sheet: Path, faces: Sequence[tuple[str, Box]]) -> Path:
@@ -94,25 +99,75 @@ def write_faces(sheet: Path, faces: Sequence[tuple[str, Box]]) -> Path:
     return sheet
 
 
-def _put(files: Sequence[str], folder: Path, put: Callable[[str, Path], Any]) -> int:
-    """Put each photo under its own name; of two with the same name the second gets a number."""
+def _put(
+    files: Sequence[str],
+    folder: Path,
+    put: Callable[[str, Path], None],
+    is_put: Callable[[str, Path], bool],
+    option: str,
+    say: Callable[[str], None],
+) -> int:
+    """Put each photo under its own name, or with a number where that is another photo's."""
     if folder.exists() and not folder.is_dir():
-        raise UsageProblem(f"{folder} is a file", "name a folder")
-    taken: set[str] = set()
+        raise UsageProblem(f"{to_text(folder)} is a file", "name a folder")
+    there = 0
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for file in map(from_text, files):
-            stem, suffix = os.path.splitext(os.path.basename(file))
-            name, number = f"{stem}{suffix}", 1
-            while name in taken:
-                number += 1
-                name = f"{stem} ({number}){suffix}"
-            taken.add(name)
-            if not os.path.lexists(folder / name):
-                put(file, folder / name)
+        for source in map(from_text, files):
+            if reason := _unreadable(source):
+                say(f"{to_text(source)} is left out: {reason}")
+                continue
+            targets = (folder / name for name in _names(os.path.basename(source)))
+            target = next(one for one in targets if not os.path.lexists(one) or is_put(source, one))
+            if not os.path.lexists(target):
+                put(source, target)
+            there += 1
     except OSError as error:
-        raise disk_error(error, folder) from error
-    return len(taken)
+        raise disk_error(error, folder, f"name another folder: {option} FOLDER") from error
+    return there
+
+
+def _names(name: str) -> Iterator[str]:
+    """The name itself, then with numbers."""
+    yield name
+    stem, suffix = os.path.splitext(name)
+    for number in count(2):
+        yield f"{stem} ({number}){suffix}"
+
+
+def _unreadable(photo: str) -> str:
+    """Why a photo can't be read; empty if it can."""
+    try:
+        with open(photo, "rb"):
+            return ""
+    except OSError as error:
+        return error.strerror or str(error)
+
+
+def _copy(source: str, target: Path) -> None:
+    try:
+        shutil.copy2(source, target)
+    except BaseException:
+        target.unlink(missing_ok=True)  # half a photo
+        raise
+
+
+def _is_copy(source: str, target: Path) -> bool:
+    try:
+        return not target.is_symlink() and filecmp.cmp(source, target, shallow=False)
+    except OSError:
+        return False
+
+
+def _link(source: str, target: Path) -> None:
+    target.symlink_to(os.path.abspath(source))
+
+
+def _is_link(source: str, target: Path) -> bool:
+    try:
+        return os.path.samefile(source, target)
+    except OSError:
+        return False
 
 
 def _told(home: Path, files: Sequence[str]) -> dict[str, dict[str, Any]]:

@@ -45,13 +45,15 @@ def check_apart(home: Path, roots: Sequence[Path]) -> None:
             )
 
 
-def disk_error(error: OSError, where: Path) -> MyvlmTagError:
+def disk_error(
+    error: OSError, where: Path, hint: str = "name another folder: --home FOLDER"
+) -> MyvlmTagError:
     """Turn an error of the operating system about `where` into the named error that says what to do."""
     place = to_text(where)
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return DiskFull(f"no space left for {place}", "make room; everything committed so far is kept")
     reason = error.strerror or str(error)
-    return HomeUnusable(f"can't write to {place}: {reason}", "name another folder: --home FOLDER")
+    return HomeUnusable(f"can't write to {place}: {reason}", hint)
 
 
 @contextmanager

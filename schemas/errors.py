@@ -38,7 +38,7 @@ class AlreadyRunning(MyvlmTagError):
 
 
 class HomeUnusable(MyvlmTagError):
-    """The home folder can't be made, read or written."""
+    """The home folder, or a place named for results, can't be made, read or written."""
 
 
 class DiskFull(MyvlmTagError):

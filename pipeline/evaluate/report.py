@@ -87,7 +87,7 @@ def write_report(done: Evaluation, out: Path) -> Path:
         (out / FIGURES).write_text(json.dumps(done.record(), indent=1), "utf-8")
         (out / REPORT).write_text("\n".join(page) + "\n", "utf-8")
     except OSError as error:
-        raise disk_error(error, out) from error
+        raise disk_error(error, out, "name another folder: --out FOLDER") from error
     return out / REPORT
 
 
