@@ -117,10 +117,12 @@ def swap(text: str, words: Mapping[str, str]) -> str:
     """Put words for other words, whole words only, in any case: identifiers for names, or names for them."""
     if not words:
         return text
-    known = {word.casefold(): other for word, other in words.items()}
-    longest_first = sorted(map(re.escape, words), key=len, reverse=True)
-    pattern = re.compile(rf"(?<!\w)(?:{'|'.join(longest_first)})(?!\w)", re.IGNORECASE)
-    return pattern.sub(lambda match: known[match[0].casefold()], text)
+    longest_first = sorted(words, key=len, reverse=True)
+    others = [words[word] for word in longest_first]
+    # A group each, for the match says which word it was: cases are many, and "ı" is matched by "İ" and "i".
+    groups = "|".join(f"({re.escape(word)})" for word in longest_first)
+    pattern = re.compile(rf"(?<!\w)(?:{groups})(?!\w)", re.IGNORECASE)
+    return pattern.sub(lambda match: others[(match.lastindex or 1) - 1], text)
 
 
 def says(text: str, word: str) -> bool:

@@ -57,6 +57,25 @@ def test_names_come_back_in_any_case_and_only_as_whole_words():
     assert swap("as it was", {}) == "as it was"
 
 
+def test_a_name_is_found_in_any_case_of_any_alphabet():
+    assert swap("ipek on a bench", {"İpek": "sks"}) == "sks on a bench"
+    assert swap("ILGAZ and ΣΊΣΥΦΟΣ", {"ılgaz": "Anna", "Σίσυφος": "Bob"}) == "Anna and Bob"
+
+
+@given(
+    st.dictionaries(st.text("iıIİsſSßẞǅǆk\u212aσςΣa b\u0307'", min_size=1), st.text(max_size=3)), st.data()
+)
+def test_no_name_in_no_case_is_too_much(words, data):
+    pieces = data.draw(st.lists(st.sampled_from([*words, "a"]) | st.text(max_size=5), max_size=6))
+    case = data.draw(st.sampled_from([str.lower, str.upper, str.title, str.casefold, str]))
+    swap(case(" ".join(pieces)), words)
+
+
+@given(st.text(min_size=1, max_size=8), st.text(max_size=20))
+def test_swapping_and_saying_agree_on_what_stands_there(name, text):
+    assert (swap(text, {name: "\0"}) != text) == says(text, name) or name == "\0"
+
+
 def test_identifiers_that_are_each_others_names_are_not_swapped_twice():
     assert swap("anna and bob", {"anna": "Bob", "bob": "Anna"}) == "Bob and Anna"
 
