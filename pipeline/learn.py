@@ -28,7 +28,7 @@ from ..stages.vlm.base import Adapter
 from ..stages.vlm.embedding import learn as optimise
 from ..stages.vlm.lessons import Plan, Pupil, write_lessons
 from ..stages.vlm.recipe import Recipe
-from ..stages.vlm.words import says
+from ..stages.vlm.words import says, swap
 from .concepts import Concepts, Kept
 from .given import Given, GivenPhoto, Say, find_faces, read_photos, silent
 from .home import ensure_home
@@ -115,7 +115,7 @@ def learn(settings: Settings, request: Request, say: Say = silent) -> Concept:
     )
     report = draw_report(concept, [(photo.image, photo.scale) for photo in given.photos])
     kept = Kept(concept, recognised.head, {key: one.vector for key, one in spoken.items()})
-    store.save(kept, _copies(given, written), report)
+    store.save(kept, _copies(given, written, {name: concept.identifier}), report)
     if isinstance(recognised.head, LinearHead):
         tell_apart(models, settings, name, recognised.head, say)
     return concept
@@ -247,11 +247,16 @@ def _copy_name(row: int, photo: GivenPhoto) -> str:
     return f"{row + 1}{photo.path.suffix.lower()}"
 
 
-def _copies(given: Given, written: Mapping[Path, tuple[str, ...]]) -> dict[str, bytes]:
-    """What is kept to learn from again: the photos as they are, and what was written about them."""
+def _copies(
+    given: Given, written: Mapping[Path, tuple[str, ...]], identifier: Mapping[str, str]
+) -> dict[str, bytes]:
+    """What is kept to learn from again: the photos as they are, and what was written about them.
+
+    That says the identifier in place of the name, which may be another one by then.
+    """
     files = {_copy_name(row, photo): photo.path.read_bytes() for row, photo in enumerate(given.photos)}
     captions = {
-        _copy_name(row, photo): written[photo.path]
+        _copy_name(row, photo): [swap(caption, identifier) for caption in written[photo.path]]
         for row, photo in enumerate(given.photos)
         if photo.path in written
     }
