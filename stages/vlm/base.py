@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..images import Image
+from .batches import Room
 from .places import Box
 from .recipe import Recipe
 from .wording import Wording
@@ -48,6 +49,11 @@ class Inputs:
     concepts: Tensor  # (rows, length), true where a concept vector stands
     labels: Tensor  # (rows, length), the target's tokens, elsewhere IGNORED
 
+    @property
+    def looks(self) -> Tensor:
+        """How many places of each row, (rows,), the regulariser is a mean over: words times vectors."""
+        return (self.mask.bool() & ~self.concepts).sum(1) * self.concepts.sum(1)
+
 
 @dataclass(frozen=True)
 class Losses:
@@ -77,6 +83,7 @@ class Adapter(ABC):
 
     wording: ClassVar[Wording]  # how it wants to be asked
     recipe: Recipe = Recipe()  # how vectors are learnt with it, unless its pack says otherwise
+    room: Room = Room()  # how much goes through it at once
     made_by: str  # names the model's content in derived rows
 
     @property

@@ -41,6 +41,11 @@ class _Inputs(Inputs):
     ids: Tensor  # (rows, words): prompt, and for a decoder the target
     words: Tensor  # (rows, words), 1 where there is one
 
+    @property
+    def looks(self) -> Tensor:
+        """How many vectors each row has, (rows,): all queries look at each."""
+        return self.concepts.sum(1)
+
 
 class Blip2(Adapter):
     """BLIP-2 in a folder of the layout that transformers publishes."""
@@ -153,7 +158,7 @@ class Blip2(Adapter):
         if not attention:
             return Losses(words, words.new_zeros(()))
         given = seen[..., self._tokens :].square().mean((0, 2, 3))  # (rows, vectors)
-        return Losses(words, (given * inputs.concepts).sum() / inputs.concepts.sum().clamp(min=1))
+        return Losses(words, (given * inputs.concepts).sum() / inputs.looks.sum().clamp(min=1))
 
     @torch.no_grad()
     def generate(

@@ -20,12 +20,12 @@ from torch.nn.functional import normalize
 from transformers import GenerationConfig
 
 from .base import IGNORED, Adapter, Features, Inputs, Losses, Sampling, Vectors
+from .batches import batches
 from .language import drawing, load_pretrained, token_cost, words_loss
 from .places import Box
 from .prefix import Prefixes, pad_left
 
 _ROWS = 96  # prompts generated for at once
-_ROW_TOKENS = 12_000  # ... fewer where photos have many tokens: a 7B model keeps half a megabyte for each
 _KNOWN_PROMPTS = 4096  # whose tokens are kept
 
 
@@ -95,8 +95,8 @@ class Decoder(Adapter):
 
         Image tokens stand before the vectors and can't see them, so only words are counted there.
         """
-        self._model.set_attn_implementation("eager" if attention else "sdpa")
         cache, mask = self._prefixes.cache(inputs.features)
+        self._model.set_attn_implementation("eager" if attention else "sdpa")
         mask = torch.cat([mask, inputs.mask], dim=1)
         longest = int((inputs.labels != IGNORED).sum(1).max())
         made = self._model(
@@ -128,12 +128,11 @@ class Decoder(Adapter):
         first = {id(photo): row for row, photo in reversed(list(enumerate(features)))}
         order = sorted(
             range(len(prompts)),
-            key=lambda row: (len(features[row].tokens), first[id(features[row])], len(prompts[row])),
+            key=lambda row: (-len(features[row].tokens), first[id(features[row])], len(prompts[row])),
         )
         answers = [""] * len(prompts)
-        while order:
-            count = max(1, min(_ROWS, _ROW_TOKENS // max(1, len(features[order[0]].tokens))))
-            rows, order = order[:count], order[count:]
+        for batch in batches([features[row] for row in order], self.room.answers, _ROWS):
+            rows = [order[place] for place in batch]
             said = self._answer(
                 [features[r] for r in rows], [vectors[r] for r in rows], [prompts[r] for r in rows], settings
             )
@@ -149,9 +148,9 @@ class Decoder(Adapter):
     @torch.no_grad()
     def attended(self, features: Features, vector: Tensor) -> NDArray[np.float32]:
         """The attention that the vector itself gives to each image token (MyVLM, figure 3)."""
-        self._model.set_attn_implementation("eager")
         inputs = self.inputs([features], [[vector]], [self.wording.to_caption()])
         cache, mask = self._prefixes.cache([features])
+        self._model.set_attn_implementation("eager")
         first = mask.shape[1] - len(features.tokens)
         mask = torch.cat([mask, inputs.mask], dim=1)
         made = self._model(
@@ -259,4 +258,4 @@ def _attention(layers: Sequence[Tensor], inputs: Inputs) -> Tensor:
     words = inputs.mask.bool() & ~inputs.concepts
     pairs = words[:, :, None] & inputs.concepts[:, None, :]
     seen = torch.stack([layer[..., -pairs.shape[2] :].square().mean(1) for layer in layers]).mean(0)
-    return (seen * pairs).sum() / pairs.sum().clamp(min=1)
+    return (seen * pairs).sum() / inputs.looks.sum().clamp(min=1)

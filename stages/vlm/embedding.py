@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +18,7 @@ from torch.nn.functional import normalize
 
 from ...schemas.errors import NotLearnt
 from .base import Adapter, Features
+from .batches import batches
 from .recipe import Recipe
 
 
@@ -68,10 +69,12 @@ def learn(
     best = vector.detach().clone()
     for step in range(1, recipe.steps + 1):
         drawn = [group[int(rng.integers(len(group)))] for group in groups]
-        loss = _loss(adapter, vector, drawn, rng, recipe.attention)
-        losses.append(_number(adapter, float(loss.detach())))
         optimizer.zero_grad()
-        loss.backward()
+        loss = 0.0
+        for part in _parts(adapter, vector, drawn, rng, recipe.attention, adapter.room.step):
+            part.backward()
+            loss += float(part.detach())
+        losses.append(_number(adapter, loss))
         torch.nn.utils.clip_grad_norm_([vector], recipe.clip)
         optimizer.step()
         if step % recipe.check_every == 0 or step == recipe.steps:
@@ -83,28 +86,38 @@ def learn(
     return Learnt(unit, tuple(losses), tuple(checks), kept, time.monotonic() - started)
 
 
-def _loss(
+def _parts(
     adapter: Adapter,
     vector: torch.Tensor,
     lessons: Sequence[Lesson],
     rng: np.random.Generator,
     attention: float,
-) -> torch.Tensor:
+    tokens: int,
+) -> Iterator[torch.Tensor]:
+    """The loss of all lessons in parts that sum up to it: what goes through the model at once."""
     targets = [lesson.targets[int(rng.integers(len(lesson.targets)))] for lesson in lessons]
-    inputs = adapter.inputs(
-        [lesson.features for lesson in lessons],
-        [[vector]] * len(lessons),
-        [lesson.prompt for lesson in lessons],
-        targets,
-    )
-    parts = adapter.loss(inputs, attention > 0)
-    return parts.words + attention * parts.attention
+    inputs = [
+        adapter.inputs(
+            [lessons[row].features for row in rows],
+            [[vector]] * len(rows),
+            [lessons[row].prompt for row in rows],
+            [targets[row] for row in rows],
+        )
+        for rows in batches([lesson.features for lesson in lessons], tokens)
+    ]
+    looks = [int(part.looks.sum()) for part in inputs]
+    for part, own in zip(inputs, looks, strict=True):
+        made = adapter.loss(part, attention > 0)
+        # Either part of the loss is a mean, of rows the one, the other of looks.
+        words, seen = len(part.features) / len(lessons), own / max(1, sum(looks))
+        yield words * made.words + attention * seen * made.attention
 
 
 @torch.no_grad()
 def _check(adapter: Adapter, vector: torch.Tensor, lessons: Sequence[Lesson], seed: int) -> float:
     """The loss of the words alone, always on the same wordings."""
-    return _number(adapter, float(_loss(adapter, vector, lessons, np.random.default_rng(seed), 0.0)))
+    parts = _parts(adapter, vector, lessons, np.random.default_rng(seed), 0.0, adapter.room.held_out)
+    return _number(adapter, sum(float(part) for part in parts))
 
 
 def _number(adapter: Adapter, loss: float) -> float:

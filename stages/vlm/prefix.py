@@ -76,23 +76,25 @@ class Prefixes:
 
     def cache(self, features: Sequence[Features]) -> tuple[DynamicCache, Tensor]:
         """A fresh cache with one row per photo, padded on the left, and its mask (rows, tokens)."""
-        known = {id(photo): photo.memory for photo in features if photo.memory is not None}
+        known: dict[int, Memory] = {
+            id(photo): list(photo.memory) for photo in features if photo.memory is not None
+        }
         unread = {id(photo): photo for photo in features if id(photo) not in known}
         for photo, memory in zip(unread.values(), self._read(list(unread.values())), strict=True):
             known[id(photo)] = memory
             if sum(keys.nbytes + values.nbytes for keys, values in memory) <= _KEEP_BYTES:
-                photo.memory = memory
-        rows: list[Memory] = [known[id(photo)] for photo in features]
-        lengths = [row[0][0].shape[1] for row in rows]
+                photo.memory = list(memory)
+        lengths = [known[id(photo)][0][0].shape[1] for photo in features]
         longest = max(lengths)
         cache = DynamicCache(config=self._model.config)
         cache.layers = [_RoomyLayer() if type(layer) is DynamicLayer else layer for layer in cache.layers]
-        for layer in range(len(rows[0])):
+        for layer in range(len(known[id(features[0])])):
+            own = {photo: memory.pop(0) for photo, memory in known.items()}  # what isn't kept is freed
             keys, values = (
                 torch.stack(
                     [
-                        pad(row[layer][part], (0, 0, longest - length, 0))
-                        for row, length in zip(rows, lengths, strict=True)
+                        pad(own[id(photo)][part], (0, 0, longest - length, 0))
+                        for photo, length in zip(features, lengths, strict=True)
                     ]
                 )
                 for part in (0, 1)
@@ -106,6 +108,7 @@ class Prefixes:
     def _read(self, features: Sequence[Features]) -> list[Memory]:
         if not features:
             return []
+        self._model.set_attn_implementation("sdpa")  # others keep a square of the photo's tokens
         rows = [torch.cat([self._before, photo.tokens.to(self._before)]) for photo in features]
         mask = pad_left([torch.ones(len(row), dtype=torch.long, device=row.device) for row in rows])
         made = self._model(
@@ -117,13 +120,13 @@ class Prefixes:
             logits_to_keep=1,
         )
         layers = made.past_key_values.layers
-        return [
-            [
-                (layer.keys[row, :, -len(own) :].clone(), layer.values[row, :, -len(own) :].clone())
-                for layer in layers
-            ]
-            for row, own in enumerate(rows)
-        ]
+        read: list[Memory] = [[] for _ in rows]
+        while layers:
+            layer = layers.pop(0)  # goes as it is copied, or all would be there twice
+            for row, (own, memory) in enumerate(zip(rows, read, strict=True)):
+                keys, values = (part[row, :, -len(own) :].clone() for part in (layer.keys, layer.values))
+                memory.append((keys, values))
+        return read
 
 
 def pad_left(rows: Sequence[Tensor], value: float = 0) -> Tensor:

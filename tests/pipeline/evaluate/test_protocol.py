@@ -45,11 +45,11 @@ class Parrot(Adapter):
         return torch.as_tensor(np.asarray(values, np.float32))
 
     def encode(self, images):
-        return [Features(torch.tensor(int(image[0, 0, 0])), 1.0) for image in images]
+        return [Features(torch.tensor([int(image[0, 0, 0])]), 1.0) for image in images]
 
     def inputs(self, features, vectors, prompts, targets=None):
         held = torch.stack([own[0] if own else torch.zeros(4) for own in vectors])
-        return Inputs(features, held, held, held, held)
+        return Inputs(features, held, held, held.bool(), held)
 
     def loss(self, inputs, attention=True):
         return Losses(inputs.embeds.square().mean(), inputs.embeds.new_zeros(()))

@@ -6,8 +6,11 @@ import numpy as np
 import pytest
 import torch
 from myvlm_tag.schemas.errors import NotLearnt
+from myvlm_tag.stages.vlm.batches import Room
+from myvlm_tag.stages.vlm.blip2 import Blip2
 from myvlm_tag.stages.vlm.embedding import Lesson, learn
 from myvlm_tag.stages.vlm.llava import Llava
+from myvlm_tag.stages.vlm.minigpt_v2 import MiniGPTv2
 from myvlm_tag.stages.vlm.recipe import Recipe
 
 RECIPE = Recipe(steps=30, check_every=5)
@@ -82,6 +85,39 @@ def test_a_start_from_words_is_nearer_to_them_than_a_random_one(adapter, lessons
     near = learn(adapter, *lessons, recipe, "Anna woman").vector @ words / np.linalg.norm(words)
     far = learn(adapter, *lessons, recipe, "").vector @ words / np.linalg.norm(words)
     assert near > 0.6 > far
+
+
+@pytest.mark.parametrize(
+    ("kind", "folder"),
+    [(Llava, "llava_next_folder"), (MiniGPTv2, "minigpt_v2_folder"), (Blip2, "blip2_t5_folder")],
+)
+def test_what_has_no_room_goes_in_parts_that_teach_the_same(kind, folder, request, photos, monkeypatch):
+    adapter = kind(request.getfixturevalue(folder), "0123")
+    features = adapter.encode(photos)
+    said = ("Anna", "Anna on the beach with a dog", "a red dress", "Anna on a bench in the park")
+    rows = [Lesson(photo, adapter.wording.to_caption(), (text,)) for photo in features for text in said]
+    sizes = [len(photo.tokens) for photo in features]
+    room = Room(held_out=2 * max(sizes), step=max(sizes))
+    batches = []
+    judge = adapter.loss
+
+    def counted(inputs, attention=True):
+        own = [len(photo.tokens) for photo in inputs.features]
+        batches.append((attention, len(own) * max(own)))
+        return judge(inputs, attention)
+
+    monkeypatch.setattr(adapter, "loss", counted)
+    recipe = Recipe(steps=4, check_every=2, attention=30.0, rate=0.02)  # rounding grows with the rate
+    whole = learn(adapter, [[row] for row in rows], rows, recipe)
+    assert len(batches) == 4 + 3
+    batches.clear()
+    monkeypatch.setattr(adapter, "room", room)
+    parts = learn(adapter, [[row] for row in rows], rows, recipe)
+    assert max(tokens for attention, tokens in batches if attention) <= room.step
+    assert max(tokens for attention, tokens in batches if not attention) <= room.held_out
+    assert parts.losses == pytest.approx(whole.losses, rel=1e-4)
+    assert np.allclose(parts.held_out, whole.held_out, rtol=1e-4)
+    assert np.allclose(parts.vector, whole.vector, atol=1e-3)
 
 
 def test_a_loss_that_is_no_number_is_a_named_error_and_no_vector(adapter, lessons, monkeypatch):

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 import torch
+from myvlm_tag.stages.vlm.batches import Room
 from myvlm_tag.stages.vlm.llava import Llava
 
 PROMPTS = ["Describe this image.", "What is Bob wearing in the image?", "Where is the mug?"]
@@ -91,3 +92,21 @@ def test_a_vector_s_attention_covers_the_part_of_the_photo_that_the_model_sees(a
     x0, y0, x1, y1 = adapter.window(width, height)
     square = ((x1 - x0) * width, (y1 - y0) * height)
     assert square in ((min(size), min(size)), (width, height))  # 1.5 cuts, 1.6 squeezes
+
+
+def test_answers_are_made_in_batches_that_have_room_and_say_the_same(adapter, photos, monkeypatch):
+    features = adapter.encode(photos) * 2
+    vectors = [_vectors(adapter, 1, seed) for seed in range(len(features))]
+    prompts = [PROMPTS[row % 3] for row in range(len(features))]
+    together = adapter.generate(features, vectors, prompts, 8)
+    room = Room(answers=2 * max(len(photo.tokens) for photo in features))
+    put, batches = adapter.inputs, []
+
+    def counted(own, *rest):
+        batches.append(len(own) * max(len(photo.tokens) for photo in own))
+        return put(own, *rest)
+
+    monkeypatch.setattr(adapter, "inputs", counted)
+    monkeypatch.setattr(adapter, "room", room)
+    assert adapter.generate(features, vectors, prompts, 8) == together
+    assert len(batches) > 1 and max(batches) <= room.answers

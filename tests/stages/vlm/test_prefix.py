@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from myvlm_tag.stages.vlm import prefix
 from myvlm_tag.stages.vlm.base import Features
 from myvlm_tag.stages.vlm.prefix import Prefixes
 from transformers import DynamicCache, LlamaConfig, LlamaForCausalLM
@@ -53,6 +54,19 @@ def test_a_photos_memory_is_not_written_to_by_what_is_said_of_it(model, prefixes
     torch.testing.assert_close(_step(model, again, _words(4)), said)
     for (keys, values), (own_keys, own_values) in zip(before, photo.memory, strict=True):
         assert torch.equal(keys, own_keys) and torch.equal(values, own_values)
+
+
+@torch.no_grad()
+def test_a_photo_too_large_to_keep_is_read_anew_and_says_the_same(model, prefixes, monkeypatch):
+    photos = [_photo(5, 2), _photo(7, 3)]
+    photos.append(photos[0])
+    said = _step(model, prefixes.cache(photos)[0], _words(2).repeat(3, 1, 1))
+    monkeypatch.setattr(prefix, "_KEEP_BYTES", 0)
+    large = [_photo(5, 2), photos[1], _photo(5, 2)]  # one is known from before
+    for _ in range(2):
+        again = _step(model, prefixes.cache(large)[0], _words(2).repeat(3, 1, 1))
+        torch.testing.assert_close(again, said)
+        assert [photo.memory is not None for photo in large] == [False, True, False]
 
 
 @torch.no_grad()
