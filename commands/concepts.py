@@ -11,6 +11,7 @@ import typer
 
 from ..schemas.concept import REPORT
 from ..schemas.errors import UsageProblem
+from ..schemas.paths import to_text
 from .options import Home, Json, ModelsOption, Verbose, settings_from
 from .printing import print_answer, print_record, say
 
@@ -73,11 +74,14 @@ def explain(
     """Draw why a photo shows a concept, or doesn't: the head's evidence, and where the model looks."""
     from ..pipeline.explain import explain as look_into
     from ..pipeline.explain import write_picture
+    from ..pipeline.output import check_output
 
+    check_output(out, "--out", photo)
     found = look_into(settings_from(home=home, models=models), photo, concept, vlm, say)
     write_picture(found, out)
+    picture = to_text(out)
     print_record(
-        {**found.record(), "picture": str(out)}, as_json, lambda: [*found.lines(), f"picture: {out}"]
+        {**found.record(), "picture": picture}, as_json, lambda: [*found.lines(), f"picture: {picture}"]
     )
 
 
@@ -100,7 +104,7 @@ def concepts_show(name: str, home: Home = None, as_json: Json = False, verbose: 
 @app.command("rename")
 def concepts_rename(name: str, to: str, home: Home = None, verbose: Verbose = False) -> None:
     """Give a concept another name. Nothing is learnt anew."""
-    from ..pipeline.concepts import rename
+    from ..pipeline.concept_rows import rename
 
     rename(settings_from(home=home), name, to)
 
@@ -125,7 +129,7 @@ def concepts_retrain(
 @app.command("forget")
 def concepts_forget(name: str, home: Home = None, verbose: Verbose = False) -> None:
     """Remove a concept and everything that was derived from it."""
-    from ..pipeline.concepts import forget
+    from ..pipeline.concept_rows import forget
 
     forget(settings_from(home=home), name)
 

@@ -14,7 +14,7 @@ from typing import Annotated
 
 import typer
 
-from ..schemas.paths import from_text
+from ..schemas.paths import from_text, to_text
 from .options import Home, Json, ModelsOption, Verbose, settings_from
 from .printing import print_answer, say
 
@@ -87,7 +87,7 @@ def similar(
     settings = settings_from(home=home, models=models)
     answer = (similar_faces if face else similar_photos)(settings, photo, limit)
     files = [str(row[answer.columns.index("path")]) for row in answer.rows]
-    _deliver(settings.home, files, f"like {photo}", html, show, copy_to, link_to)
+    _deliver(settings.home, files, f"like {to_text(photo)}", html, show, copy_to, link_to)
     if paths or print0:
         _print_paths(files, print0)
     else:

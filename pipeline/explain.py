@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from ..schemas.concept import PHOTOS, Concept, TrainingPhoto
 from ..schemas.errors import ConceptOutdated, UsageProblem
 from ..schemas.paths import to_text
-from ..schemas.settings import Settings
+from ..schemas.settings import APP, Settings
 from ..stages.clip import Clip
 from ..stages.faces import Faces
 from ..stages.heads import linear, person
@@ -34,11 +34,12 @@ from .concepts import Concepts, Kept
 from .decisions import CONFIRM, REJECT, decided
 from .given import Given, GivenPhoto, Say, clip_features, find_faces, read_files
 from .heads import groups, with_rejected
-from .home import disk_error
 from .models import Models, fingerprint_of, load_models
+from .output import SOFTWARE, write_output
 
 AROUND = 0.35  # of a face's width and height is shown on each side of it
 _TOKENS = 96
+_LEARN_AGAIN = "learn the concept again"
 _SAID = {CONFIRM: "; you said it is", REJECT: "; you said it isn't"}
 
 
@@ -138,7 +139,7 @@ def explain(settings: Settings, photo: Path, name: str, vlm: str, say: Say) -> E
         raise UsageProblem(f"there is no photo {to_text(photo)}", "name a file")
     model = families.choose(models.pack, vlm or _first(models, list(kept.vectors)))
     _check(settings, models, kept.concept, model)
-    given = read_files(models, [photo], 1, say)
+    given = read_files(models, [photo], 1, say, "name another photo")
     if isinstance(kept.head, PersonHead):
         evidence = _face_evidence(settings, models, kept, kept.head, given, store.path(name), say)
     else:
@@ -164,16 +165,15 @@ def _check(settings: Settings, models: Models, concept: Concept, model: Model) -
 
 
 def write_picture(found: Explained, out: Path) -> None:
-    """Draw it into a PNG. Raises DiskFull or HomeUnusable."""
+    """Draw it into a PNG. Raises UsageProblem, DiskFull or HomeUnusable."""
+    from PIL.PngImagePlugin import PngInfo
+
     from .explain_picture import draw
 
-    packed = io.BytesIO()
-    draw(found).save(packed, "PNG", optimize=True)
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_bytes(packed.getvalue())
-    except OSError as error:
-        raise disk_error(error, out) from error
+    told, packed = PngInfo(), io.BytesIO()
+    told.add_text(SOFTWARE, APP)
+    draw(found).save(packed, "PNG", optimize=True, pnginfo=told)
+    write_output(out, packed.getvalue(), "--out")
 
 
 def _face_evidence(
@@ -224,7 +224,7 @@ def _crop(models: Models, path: Path, used: TrainingPhoto, say: Say) -> Image | 
     """The face that was taken from a training photo, with a little around it."""
     if not path.is_file() or used.box is None:
         return None
-    photo = read_files(models, [path], 1, say).photos[0]
+    photo = read_files(models, [path], 1, say, _LEARN_AGAIN).photos[0]
     x0, y0, x1, y1 = (value * photo.scale for value in used.box)
     return cut(photo.image, (x0, y0, x1, y1), AROUND)
 
@@ -238,7 +238,8 @@ def _likeness_evidence(
     used = [one for one in kept.concept.photos if (folder / PHOTOS / one.file).is_file()]
     nearest, likeness, image = None, None, None
     if used:
-        taught = read_files(models, [folder / PHOTOS / one.file for one in used], len(used), say)
+        files = [folder / PHOTOS / one.file for one in used]
+        taught = read_files(models, files, len(used), say, _LEARN_AGAIN)
         similarity = clip_features(models, taught) @ own[0]
         best = int(similarity.argmax())
         nearest = next(one for one in used if one.file == taught.photos[best].path.name)

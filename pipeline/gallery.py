@@ -24,6 +24,7 @@ from ..schemas.paths import from_text, to_text
 from .ask.compile import literal
 from .catalog import Catalog
 from .home import disk_error
+from .output import write_output
 from .views import query
 
 _SIDE = 320  # pixels of a thumbnail's longer side
@@ -42,7 +43,10 @@ figcaption { margin-top: .5em; overflow-wrap: anywhere } small { color: #777 }
 
 
 def write_page(home: Path, files: Sequence[str], title: str, page: Path | None) -> Path:
-    """Write a page of photos, paths in text form; without `page` to a file that only its owner reads."""
+    """Write a page of photos, paths in text form; without `page` to a file that only its owner reads.
+
+    Raises UsageProblem, DiskFull or HomeUnusable.
+    """
     told = _told(home, files[:_MOST])
     figures = "\n".join(_figure(file, told.get(file, {})) for file in files[:_MOST])
     more = f"<p>and {len(files) - _MOST:,} more</p>" if len(files) > _MOST else ""
@@ -56,10 +60,7 @@ def write_page(home: Path, files: Sequence[str], title: str, page: Path | None) 
         handle, name = tempfile.mkstemp(prefix="myvlm-tag-", suffix=".html")
         os.close(handle)
         page = Path(name)
-    try:
-        page.write_text(text, "utf-8")
-    except OSError as error:
-        raise disk_error(error, page) from error
+    write_output(page, text.encode(), "--html")
     return page
 
 

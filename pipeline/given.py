@@ -77,8 +77,9 @@ def read_files(models: Models, paths: Sequence[Path], most: int, say: Say, hint:
             say(f"{to_text(path.name)} is left out: {reason}")
     usable = [row for row, reason in enumerate(reasons) if not reason]
     if not usable:
-        where = to_text(paths[0].parent)
-        raise PhotosUnusable(f"none of the {len(paths)} photos in {where} can be read", hint)
+        where, count = to_text(paths[0].parent), len(paths)
+        what = to_text(paths[0]) if count == 1 else f"any of the {count} photos in {where}"
+        raise PhotosUnusable(f"can't read {what}", hint)
     if len(usable) > most:
         say(f"{len(usable)} photos are more than are needed: the first {most} by name are used")
     table = table.take(usable[:most])

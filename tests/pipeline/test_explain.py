@@ -18,7 +18,7 @@ from myvlm_tag.pipeline.models import fingerprint_of, load_models
 from myvlm_tag.pipeline.progress import Progress
 from myvlm_tag.pipeline.views import query
 from myvlm_tag.schemas.concept import Check, Concept, EmbeddingInfo, HeadInfo, TrainingPhoto
-from myvlm_tag.schemas.errors import ConceptMissing, ConceptOutdated, UsageProblem
+from myvlm_tag.schemas.errors import ConceptMissing, ConceptOutdated, PhotosUnusable, UsageProblem
 from myvlm_tag.schemas.tables import TABLES
 from myvlm_tag.stages.clip import Clip
 from myvlm_tag.stages.faces import Faces
@@ -89,14 +89,14 @@ def face(faces):
 
 @pytest.fixture
 def catalog(settings, photos, faces):
-    """Knows the second photo and the faces in it."""
+    """Knows both photos, and the faces in the second."""
     catalog = Catalog(settings.catalog)
     catalog.prepare()
     made = {"made_by": stage_of(load_models(settings), Faces).made_by, "run_id": "01"}
-    photo, path = photo_id(photos[1]), str(photos[1])
+    photo, place = photo_id(photos[1]), {"size": 1, "mtime_ns": 1, "root": "/", "gone": False}
     packed = [one.embedding.astype(np.float16).tobytes() for one in faces]
     rows = {
-        "files": [{"path": path, "photo_id": photo, "size": 1, "mtime_ns": 1, "root": "/", "gone": False}],
+        "files": [{"path": str(path), "photo_id": photo_id(path), **place} for path in photos],
         "features": [{"photo_id": photo, "stage": "faces", "items": len(faces)}],
         "faces": [{"photo_id": photo, "face": number, "embedding": one} for number, one in enumerate(packed)],
     }
@@ -198,3 +198,21 @@ def test_what_cannot_be_explained_is_one_line(settings, photos, keep, tmp_path):
         explain(settings, tmp_path / "gone.jpg", "mug", "", print)
     with pytest.raises(UsageProblem, match="no vision-language model 'gpt'"):
         explain(settings, photos[0], "mug", "gpt", print)
+    (tmp_path / "notes.txt").write_text("dear all")
+    with pytest.raises(PhotosUnusable, match=r"can't read .*notes.txt; name another photo$"):
+        explain(settings, tmp_path / "notes.txt", "mug", "", print)
+
+
+def test_its_picture_never_takes_the_place_of_a_photo(settings, photos, keep, tmp_path):
+    keep("mug", LinearHead(np.zeros(16, np.float32), 2.0, 0.5))
+    found = explain(settings, photos[1], "mug", "", print)
+    before = photos[0].read_bytes()
+    with pytest.raises(UsageProblem, match="photos are never overwritten; name another file: --out FILE"):
+        write_picture(found, photos[0])
+    assert photos[0].read_bytes() == before
+    drawn = tmp_path / "why.png"
+    for _ in range(2):
+        write_picture(found, drawn)  # its own may be drawn anew, unless it is what is asked about
+    arguments = ["explain", drawn, "--concept", "mug", "--out", drawn, "--home", settings.home]
+    done = CliRunner().invoke(app, [*map(str, arguments), "--models", settings.models])
+    assert isinstance(done.exception, UsageProblem) and "never overwritten" in str(done.exception)

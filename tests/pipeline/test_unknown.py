@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from myvlm_tag.cli import app
 from myvlm_tag.pipeline.catalog import Catalog
 from myvlm_tag.pipeline.models import load_models
 from myvlm_tag.pipeline.unknown import clusters, photos_of_cluster
+from myvlm_tag.schemas.paths import to_text
 from myvlm_tag.schemas.settings import Settings, load_settings
 from myvlm_tag.schemas.tables import FACE_DIM, FACES, FEATURES, FILES, PHOTOS
 from PIL import Image
@@ -49,10 +51,10 @@ def add_photos(
     rows: dict[str, list[dict]] = {"photos": [], "files": [], "features": [], "faces": []}
     for path, vector in zip(paths, vectors, strict=True):
         Image.new("RGB", (60, 40), (90, 60, 30)).save(path)
-        same = {"photo_id": path.stem, "run_id": "0"}
+        same = {"photo_id": to_text(path.stem), "run_id": "0"}
         rows["photos"].append({**same, "width": 60, "height": 40, "made_by": "decode"})
         rows["files"].append(
-            {**same, "path": str(path), "size": 1, "mtime_ns": 0, "root": "/", "gone": False}
+            {**same, "path": to_text(path), "size": 1, "mtime_ns": 0, "root": "/", "gone": False}
         )
         rows["features"].append({**same, "stage": "faces", "items": 1, "made_by": made_by})
         box = {"x0": 10.0, "y0": 10.0, "x1": 30.0, "y1": 30.0}
@@ -105,3 +107,10 @@ def test_similar_faces_are_found_by_likeness(settings: Settings, library: list[P
     told = json.loads(invoke(settings, "similar", f"{library[5]}#1", "--face", "--limit", 2, "--json"))
     assert {row["path"] for row in told} == {str(path) for path in library[6:8]}
     assert told[0]["score"] >= told[1]["score"]
+
+
+def test_a_page_can_be_made_for_a_photo_of_any_name(settings: Settings, tmp_path: Path) -> None:
+    photo = add_photos(tmp_path / "photos", settings, faces_of(1, 3), os.fsdecode(b"caf\xe9"))[0]
+    page = tmp_path / "page.html"
+    invoke(settings, "similar", f"{photo}#1", "--face", "--html", page)
+    assert f"<h1>like {to_text(photo)}#1</h1>" in page.read_text("utf-8")
