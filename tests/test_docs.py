@@ -29,7 +29,8 @@ CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
 
 def blocks(language: str) -> list[str]:
     """The code blocks of the README that are marked so."""
-    return re.findall(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+    fenced = re.findall(r"^```(\w*)\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+    return [text for marked, text in fenced if marked == language]
 
 
 RECIPES = [recipe.strip() for block in blocks("sql") for recipe in block.split("\n\n")]
@@ -129,6 +130,14 @@ def test_the_systemd_service_runs_the_same_command_every_night() -> None:
     assert timer["Timer"]["OnCalendar"].endswith(f"{hour:>02}:{minute:>02}")
 
 
+def test_the_files_for_systemd_are_put_in_place_by_the_lines_that_say_so(tmp_path: Path) -> None:
+    block = next(block for block in blocks("") if "systemctl" in block)
+    install = block[: block.index("systemctl")]
+    subprocess.run(["/bin/sh", "-ec", install], cwd=ROOT, env={"HOME": str(tmp_path)}, check=True)
+    placed = {path.name for path in (tmp_path / ".config" / "systemd" / "user").iterdir()}
+    assert placed == {"myvlm-tag.service", "myvlm-tag.timer"}
+
+
 def test_every_make_target_that_is_named_exists() -> None:
     targets = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
     named = set(re.findall(r"(?:^|`)make (\w+)", CONTRIBUTING + README, re.MULTILINE))
@@ -157,3 +166,5 @@ def test_ray_up_accepts_the_cluster_file() -> None:
     validate_config(prepare_config(config))
     assert {"head", "cpu_worker", "gpu_worker"} <= set(config["available_node_types"])
     assert config["available_node_types"]["gpu_worker"]["resources"]["GPU"] == 1
+    wheels = f"--wheel-dir {config['file_mounts']['/home/ubuntu/wheels']} ."
+    assert wheels in TYPED[TYPED.index("ray up ray_cluster.yaml") - 1]
