@@ -74,17 +74,17 @@ blocked AS (
 SELECT photo_id, path, size, mtime_ns, 'decode+tell' AS stages, wanted.concepts,
        coalesce(faces, []) AS faces, face, wanted.versions, wanted.identifiers,
        CASE WHEN before.photo_id IS NULL THEN 'never told'
-            WHEN before.concepts != wanted.concepts THEN 'other concepts are in it'
-            WHEN before.versions != wanted.versions THEN 'a concept was learnt again'
+            WHEN list_sort(before.concepts) != wanted.concepts THEN 'other concepts are in it'
+            WHEN list_sort(before.versions) != list_sort(wanted.versions) THEN 'a concept was learnt again'
             WHEN before.made_by != $made_by THEN 'another model tells'
             ELSE 'it is asked in another way' END AS why
 FROM here JOIN wanted USING (photo_id)
 LEFT JOIN faces_here USING (photo_id)
 LEFT JOIN before USING (photo_id)
 ANTI JOIN blocked USING (photo_id)
-ANTI JOIN vlm_captions AS told
-  ON told.photo_id = here.photo_id AND told.versions = wanted.versions AND told.made_by = $made_by
- AND list_contains($settings, told.settings)
+ANTI JOIN vlm_captions AS told  -- whatever the order: a concept that was renamed stays where it was
+  ON told.photo_id = here.photo_id AND list_sort(told.versions) = list_sort(wanted.versions)
+ AND told.made_by = $made_by AND list_contains($settings, told.settings)
 WHERE $concept = '' OR list_contains(wanted.concepts, $concept)
 ORDER BY path
 """
@@ -126,10 +126,10 @@ def prepare(settings: Settings, models: Models, say: Callable[[str], None]) -> l
     kept = [store.load(concept.name) for concept in store.all()]
     if not kept:
         return []
-    if not settings.vlm and not any(families.speaks(model) for model in models.pack.models):
+    vlms = families.telling(models.pack, settings.vlm)
+    if not vlms:
         say(f"the model pack {models.pack.name} has no model that can tell of concepts: nothing is told")
         return []
-    vlms = families.choose_all(models.pack, settings.vlm)
     pointing = families.grounding(vlms, settings.boxes)
     tellings = [_prepare(settings, models, kept, vlms, turn, pointing, say) for turn in range(len(vlms))]
     return [telling for telling in tellings if telling.found_by]

@@ -127,7 +127,7 @@ DETECTIONS = pa.schema(
 )
 
 #: What every row of a telling says of it: who was spoken of, by which words, and how they were asked for. The
-#: three lists run in parallel, by the concepts' names.
+#: lists run in parallel.
 _TOLD: list[pa.Field] = [
     pa.field("concepts", pa.list_(pa.string())),  # all that were found in the photo and spoken of together
     pa.field("identifiers", pa.list_(pa.string())),  # the word that the model says for each

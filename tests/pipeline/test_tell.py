@@ -126,6 +126,18 @@ def test_a_photo_that_can_be_read_no_more_is_a_failure_and_is_not_tried_every_ni
     assert run(library, only="tell", address=NOBODY).to_tell == 0
 
 
+def test_a_concept_that_is_renamed_is_not_told_again_beside_others(
+    run, ask, learn, library, settings, tag, home
+):
+    learn("Anna")
+    learn("Bob", identifier="Bob")
+    assert run(library).told == 3
+    assert tag("concepts", "rename", "Anna", "Zoe", "--home", home).returncode == 0
+    assert ask("SELECT DISTINCT list_sort(concepts) FROM captions") == [(["Bob", "Zoe"],)]
+    assert outlook([library], settings)["tell"] == {"photos": 0, "why": {}}
+    assert run(library, address=NOBODY).to_tell == 0
+
+
 def test_photos_outside_the_library_named_are_not_told(run, learn, library, tmp_path):
     learn("Mom")
     (tmp_path / "other").mkdir()
