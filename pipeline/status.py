@@ -12,10 +12,12 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from ..schemas.errors import MyvlmTagError
+from ..schemas.errors import ModelMissing, MyvlmTagError
 from ..schemas.paths import from_text, to_text
 from ..schemas.settings import Settings, config_path
 from ..schemas.tables import TABLES
+from ..stages.packs import CLIP, FACES, find_pack, locate
+from ..stages.vlm import families
 from . import outlook
 from .catalog import Catalog
 from .cluster import gpu_seen
@@ -36,6 +38,8 @@ _LIBRARIES = (
     "pillow-heif",
     "exifread",
 )
+#: What takes their place where there is a GPU (the extra `gpu`, ray_cluster.yaml).
+_WITH_GPU = {"onnxruntime": "onnxruntime-gpu", "faiss-cpu": "faiss-gpu-cu12"}
 
 _COUNTS = """
 SELECT (SELECT count(*) FROM files) AS files, (SELECT count(*) FROM photos) AS photos,
@@ -104,14 +108,22 @@ def doctor(settings: Settings) -> tuple[dict[str, Any], list[str]]:
 
 
 def _libraries(problems: list[str]) -> dict[str, str]:
-    found = {}
+    found: dict[str, str] = {}
     for name in _LIBRARIES:
-        try:
-            found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            found[name] = "missing"
+        installed = {one: _version(one) for one in (name, _WITH_GPU.get(name, name))}
+        versions = {one: version for one, version in installed.items() if version}
+        found |= versions or {name: "missing"}
+        if not versions:
             problems.append(f"{name} isn't installed: pip install {name}")
     return found
+
+
+def _version(library: str) -> str:
+    """Of an installed library; empty if it isn't."""
+    try:
+        return importlib.metadata.version(library)
+    except importlib.metadata.PackageNotFoundError:
+        return ""
 
 
 def _memory(problems: list[str]) -> dict[str, str]:
@@ -157,9 +169,21 @@ def _catalog_state(catalog: Catalog, problems: list[str]) -> str:
 
 
 def _models(settings: Settings, problems: list[str]) -> dict[str, str]:
+    """What a run would use; each of its models that isn't there is a problem."""
     try:
-        models = load_models(settings)
+        pack = find_pack(settings.models)
+        vlms = families.telling(pack, settings.vlm)
     except MyvlmTagError as error:
         problems.append(str(error))
         return {"models": f"{settings.models}: unusable"}
-    return {"models": f"{settings.models}: {', '.join(stage.made_by for stage in models.stages)}"}
+    lacking = []
+    for model in (*pack.of_kind(FACES)[:1], *pack.of_kind(CLIP)[:1], *vlms):
+        try:
+            locate(model, settings.home)
+        except ModelMissing as error:
+            lacking.append(str(error))
+    problems += lacking
+    if lacking:
+        return {"models": f"{settings.models}: incomplete"}
+    used = [*(stage.made_by for stage in load_models(settings).stages), *(vlm.key for vlm in vlms)]
+    return {"models": f"{settings.models}: {', '.join(used)}"}

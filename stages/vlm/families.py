@@ -56,6 +56,14 @@ def choose_all(pack: Pack, names: str = "") -> list[Model]:
     return list({model.key: model for model in (choose(pack, name) for name in asked)}.values())
 
 
+def telling(pack: Pack, names: str = "") -> list[Model]:
+    """The models that tell, as `choose_all` gives them; none where none is named and none has an adapter.
+
+    Raises UsageProblem.
+    """
+    return choose_all(pack, names) if names or any(map(speaks, pack.models)) else []
+
+
 def grounding(models: Sequence[Model], name: str = AUTO) -> Model | None:
     """Which of the models that tell is asked for boxes: the one named, or that which the pack trusts most.
 
