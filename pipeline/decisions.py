@@ -26,8 +26,10 @@ CONFIRM, REJECT, IGNORE = "confirm", "reject", "ignore"
 #: The face that a person's head took in a photo, else the only one in it.
 _MEANT = """
 WITH taken AS (
-    SELECT photo_id, face FROM detections
-    WHERE concept = $concept AND face IS NOT NULL AND list_contains($photos, photo_id)
+    SELECT photo_id, face
+    FROM faces JOIN (SELECT photo_id, face, made_by AS found_by FROM detections WHERE concept = $concept)
+         USING (photo_id, face)
+    WHERE ends_with(found_by, made_by)  -- another faces model's numbers are of other faces
 ),
 alone AS (SELECT photo_id, min(face) AS face FROM faces GROUP BY photo_id HAVING count(*) = 1)
 SELECT photo_id, face, made_by FROM faces

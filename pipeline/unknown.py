@@ -38,8 +38,9 @@ _SHOWN = 12
 _FACES = f"""
 SELECT photo_id, face, path, taken_at, photos.faces, x0, y0, x1, y1, width, faces.made_by, embedding
 FROM faces JOIN photos USING (photo_id)
-ANTI JOIN (SELECT photo_id, face FROM detections WHERE hit AND face IS NOT NULL) USING (photo_id, face)
-ANTI JOIN ignored ON ignored.photo_id = faces.photo_id AND ignored.face = faces.face
+ANTI JOIN (SELECT photo_id, face FROM sightings) USING (photo_id, face)
+ANTI JOIN ignored
+  ON ignored.photo_id = faces.photo_id AND ignored.face = faces.face AND ignored.made_by = faces.made_by
 WHERE embedding IS NOT NULL
 ORDER BY (x1 - x0) * (y1 - y0) DESC, photo_id, face
 LIMIT {_MOST}

@@ -178,11 +178,12 @@ SEMI JOIN files USING (photo_id);
 
 -- Who and what is seen where: one row per photo and concept that is in it, the model's answers as columns. The
 -- box is the face, of things where the vision-language model points; `position` goes by the face where there is
--- one, since that is measured, else by the answer.
+-- one, since that is measured, else by the answer. A head knows faces by their number, which holds for one faces
+-- model: of a concept that wasn't learnt with the one in use, the face is null.
 CREATE OR REPLACE VIEW sightings AS
 SELECT photo_id, photos.path, photos.taken_at, concept,
        if(contains(detection.made_by, ' on faces '), 'person', 'object') AS kind,
-       detection.score, coalesce(verdict = 'confirm', false) AS confirmed, detection.face,
+       detection.score, coalesce(verdict = 'confirm', false) AS confirmed, faces.face,
        coalesce(faces.x0, boxes.x0) AS x0, coalesce(faces.y0, boxes.y0) AS y0,
        coalesce(faces.x1, boxes.x1) AS x1, coalesce(faces.y1, boxes.y1) AS y1,
        wearing, color, doing,
@@ -193,7 +194,8 @@ SELECT photo_id, photos.path, photos.taken_at, concept,
        next_to
 FROM (FROM detections WHERE hit) AS detection
 JOIN (SELECT photo_id, path, taken_at, width FROM photos) AS photos USING (photo_id)
-LEFT JOIN (SELECT photo_id, face, x0, y0, x1, y1 FROM faces) AS faces USING (photo_id, face)
+LEFT JOIN (SELECT photo_id AS of_photo, face, made_by AS numbered_by, x0, y0, x1, y1 FROM faces) AS faces
+  ON of_photo = photo_id AND faces.face = detection.face AND ends_with(detection.made_by, numbered_by)
 LEFT JOIN (SELECT photo_id, concept, x0, y0, x1, y1 FROM boxes) AS boxes USING (photo_id, concept)
 LEFT JOIN (SELECT photo_id, concept,
                   any_value(answer) FILTER (topic = 'wearing') AS wearing,

@@ -7,13 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from myvlm_tag.cli import app
+from myvlm_tag.pipeline.catalog import Catalog
 from myvlm_tag.pipeline.concepts import Concepts, Kept
 from myvlm_tag.pipeline.models import load_models
 from myvlm_tag.schemas.concept import Check, Concept, HeadInfo
 from myvlm_tag.schemas.settings import Settings, load_settings
-from myvlm_tag.schemas.tables import FACE_DIM
+from myvlm_tag.schemas.tables import FACE_DIM, FACES, FEATURES
 from myvlm_tag.stages.heads.person import PersonHead
 from typer.testing import CliRunner
 
@@ -93,3 +95,24 @@ def test_a_decision_that_is_taken_back_teaches_no_more(settings: Settings, libra
     _invoke(settings, "confirm", "Anna", library[3])
     assert _hits(settings) == ["p0", "p1", "p2", "p3"]
     assert _score(settings, library) == ["p0", "p1", "p2", "p3", "p4", "p5"]
+
+
+def test_a_face_that_another_faces_model_numbered_is_neither_shown_nor_decided_upon(
+    settings: Settings, library: list[Path]
+) -> None:
+    _score(settings, library)
+    shown = "SELECT face, x0 FROM people WHERE photo_id = 'p0'"
+    assert json.loads(_invoke(settings, "sql", shown, "--json")) == [{"face": 0, "x0": 10.0}]
+    same = {"photo_id": "p0", "made_by": "faces of another model", "run_id": "9"}
+    faces = [{**same, "face": number, "x0": 40.0} for number in range(2)]
+    gone_through = [{**same, "photo_id": path.stem, "stage": "faces", "items": 2} for path in library]
+    Catalog(settings.catalog).commit(
+        {
+            "faces": pa.Table.from_pylist(faces, FACES),
+            "features": pa.Table.from_pylist(gone_through, FEATURES),
+        }
+    )
+    assert json.loads(_invoke(settings, "sql", shown, "--json")) == [{"face": None, "x0": None}]
+    _invoke(settings, "reject", "Anna", library[0])
+    said = json.loads(_invoke(settings, "sql", "SELECT verdict, face, made_by FROM decisions", "--json"))
+    assert said == [{"verdict": "reject", "face": None, "made_by": None}]

@@ -12,11 +12,12 @@ import pyarrow as pa
 import pytest
 from myvlm_tag.cli import app
 from myvlm_tag.pipeline.catalog import Catalog
+from myvlm_tag.pipeline.decisions import ignore_faces
 from myvlm_tag.pipeline.models import load_models
 from myvlm_tag.pipeline.unknown import clusters, photos_of_cluster
 from myvlm_tag.schemas.paths import to_text
 from myvlm_tag.schemas.settings import Settings, load_settings
-from myvlm_tag.schemas.tables import FACE_DIM, FACES, FEATURES, FILES, PHOTOS
+from myvlm_tag.schemas.tables import DETECTIONS, FACE_DIM, FACES, FEATURES, FILES, PHOTOS
 from PIL import Image
 from typer.testing import CliRunner
 
@@ -95,6 +96,24 @@ def test_an_ignored_person_is_never_asked_about_again_not_even_in_new_photos(
     invoke(settings, "ignore", "--cluster", clusters(settings)[0].name)
     assert [len(group.faces) for group in clusters(settings)] == [3]
     add_photos(tmp_path / "photos", settings, faces_of(1, 8)[5:], "new")
+    assert [len(group.faces) for group in clusters(settings)] == [3]
+
+
+def test_faces_are_somebodys_or_ignored_by_the_numbers_of_the_faces_model_in_use_alone(
+    settings: Settings, library: list[Path]
+) -> None:
+    catalog, in_use = Catalog(settings.catalog), load_models(settings).wanted.made_by["faces"]
+
+    def find(faces_model: str, run_id: str) -> None:
+        made_by = f"anna v1 of 2026 head 1 on {faces_model}"
+        hit = {"concept": "Anna", "hit": True, "face": 0, "made_by": made_by, "run_id": run_id}
+        rows = [{"photo_id": path.stem, **hit} for path in library[:5]]
+        catalog.commit({"detections": pa.Table.from_pylist(rows, DETECTIONS)})
+
+    ignore_faces(catalog, [("p5", 0)], "faces of another model")
+    find("faces of another model", "1")
+    assert [len(group.faces) for group in clusters(settings)] == [5, 3]
+    find(in_use, "2")
     assert [len(group.faces) for group in clusters(settings)] == [3]
 
 
