@@ -53,10 +53,10 @@ def learn(
         raise UsageProblem(
             "learn needs photos", "name a folder, or one of the people of `unknown`: --cluster ID"
         )
-    with nullcontext(folder) if folder else photos_of_cluster(settings, cluster) as photos:
-        request = Request(
-            concept, photos, kind or ("person" if cluster else None), identifier, captions, negatives, vlm
-        )
+    kind = kind or ("person" if cluster else None)
+    given = nullcontext((folder, {})) if folder else photos_of_cluster(settings, cluster)
+    with given as (photos, sources):
+        request = Request(concept, photos, kind, identifier, captions, negatives, vlm, sources)
         learnt = learn_concept(settings, request, say)
     _print_concept(learnt, home, as_json)
 

@@ -124,17 +124,21 @@ def ignore_cluster(settings: Settings, name: str) -> int:
 
 
 @contextmanager
-def photos_of_cluster(settings: Settings, name: str) -> Iterator[Path]:
-    """A passing folder with links to the photos that teach a group's person best: few faces, large ones."""
+def photos_of_cluster(settings: Settings, name: str) -> Iterator[tuple[Path, dict[str, str]]]:
+    """A passing folder with links to the photos that teach a group's person best: few faces, large ones.
+
+    With it come the photos' true paths (text form), by id.
+    """
     cluster = find_cluster(settings, name)
     best: dict[str, UnknownFace] = {}
     for one in sorted(cluster.faces, key=lambda one: (one.company, one.box[1] - one.box[3])):
         best.setdefault(one.photo_id, one)
+    chosen = list(best.values())[:_LEARN_FROM]
     with TemporaryDirectory(prefix="myvlm-tag-") as folder:
-        for number, one in enumerate(list(best.values())[:_LEARN_FROM], 1):
+        for number, one in enumerate(chosen, 1):
             source = Path(from_text(one.path))
             (Path(folder) / f"{number}{source.suffix}").symlink_to(source)
-        yield Path(folder)
+        yield Path(folder), {one.photo_id: one.path for one in chosen}
 
 
 def _vectors(packed: Sequence[bytes]) -> NDArray[np.float32]:

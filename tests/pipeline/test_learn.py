@@ -5,13 +5,19 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import torch
 from myvlm_tag.cli import app
+from myvlm_tag.pipeline.catalog import Catalog
 from myvlm_tag.pipeline.concepts import Concepts, rename
+from myvlm_tag.pipeline.given import find_faces, read_files
 from myvlm_tag.pipeline.learn import Request, learn, retrain
+from myvlm_tag.pipeline.models import load_models
+from myvlm_tag.pipeline.unknown import clusters
 from myvlm_tag.schemas.errors import PhotosUnusable, UsageProblem
 from myvlm_tag.schemas.settings import Settings
+from myvlm_tag.schemas.tables import TABLES
 from myvlm_tag.stages import scan
 from myvlm_tag.stages.heads.linear import probabilities
 from myvlm_tag.stages.packs import POCKET, folder_of, missing_files
@@ -263,6 +269,43 @@ def test_what_cannot_be_learnt_is_one_line_and_leaves_nothing(
         learn(settings, dataclasses.replace(request, **wanted))
     assert "\n" not in str(caught.value)
     assert Concepts(settings.home).all() == []
+
+
+def test_a_person_whom_unknown_found_is_learnt_from_the_photos_of_the_library(sample, settings, tmp_path):
+    for name in ("faces", "llava"):
+        (tmp_path / name).symlink_to(folder_of(next(model for model in USED if model.key == name), Path()))
+    (tmp_path / "pack.json").write_text('{"llava": {"recipe": {"steps": 2}}}')
+    settings = dataclasses.replace(settings, models=str(tmp_path))
+    photos = _photos_of(sample, sample.people[0])
+    _know_faces(settings, photos)
+    (group,) = clusters(settings)
+    where = ["--home", str(settings.home), "--models", settings.models]
+    command = ["learn", "--concept", "Gran", "--cluster", group.name, *where]
+    assert CliRunner().invoke(app, command, catch_exceptions=False).exit_code == 0
+    sources = {photo.source for photo in Concepts(settings.home).find("Gran").photos}
+    assert len(sources) >= 3 and sources <= set(map(str, photos))
+
+
+def _know_faces(settings, photos):
+    """Put the photos and their faces into the catalog, as a run would."""
+    models = load_models(settings)
+    given = read_files(models, photos, len(photos), print)
+    same = {"made_by": models.wanted.made_by["faces"], "run_id": "0"}
+    rows = {"files": [], "features": [], "photos": [], "faces": []}
+    for number, photo in enumerate(given.photos):
+        own = {**same, "photo_id": photo.photo_id}
+        faces = [face for face in find_faces(models, given) if face.photo == number]
+        place = {"path": str(photo.path), "size": 1, "mtime_ns": 0, "root": "/", "gone": False}
+        rows["files"].append({**own, **place})
+        rows["features"].append({**own, "stage": "faces", "items": len(faces)})
+        rows["photos"].append({**own, "width": photo.image.shape[1], "height": photo.image.shape[0]})
+        for index, face in enumerate(faces):
+            box = dict(zip(("x0", "y0", "x1", "y1"), face.box, strict=True))
+            embedding = face.embedding.astype(np.float16).tobytes()
+            rows["faces"].append({**own, "face": index, **box, "embedding": embedding})
+    catalog = Catalog(settings.catalog)
+    catalog.prepare()
+    catalog.commit({name: pa.Table.from_pylist(some, TABLES[name]) for name, some in rows.items()})
 
 
 def test_two_objects_that_look_alike_are_told_apart_whichever_was_learnt_first(sample, settings, tmp_path):

@@ -86,8 +86,9 @@ def test_faces_are_grouped_by_person_with_a_contact_sheet_each(
 
 
 def test_a_group_gives_the_photos_to_learn_from(settings: Settings, library: list[Path]) -> None:
-    with photos_of_cluster(settings, clusters(settings)[1].name) as folder:
+    with photos_of_cluster(settings, clusters(settings)[1].name) as (folder, sources):
         assert {path.resolve() for path in folder.iterdir()} == set(library[5:8])
+        assert sources == {path.stem: str(path) for path in library[5:8]}
 
 
 def test_an_ignored_person_is_never_asked_about_again_not_even_in_new_photos(
