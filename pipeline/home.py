@@ -24,6 +24,7 @@ _LOCK = "lock"
 
 def ensure_home(home: Path) -> None:
     """Make `home` if need be, readable by its owner alone. Raises HomeUnusable when it can't be written."""
+    check_name(home)
     try:
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
         if home.stat().st_mode & 0o077:
@@ -33,6 +34,16 @@ def ensure_home(home: Path) -> None:
         probe.unlink()
     except OSError as error:
         raise disk_error(error, home) from error
+
+
+def check_name(home: Path) -> None:
+    """Raise HomeUnusable for a path that isn't UTF-8: neither DuckDB nor Arrow opens files in it."""
+    try:
+        os.fsencode(home).decode("utf-8")
+    except UnicodeDecodeError:
+        raise HomeUnusable(
+            f"the path of the home {to_text(home)} isn't UTF-8", "rename it, or name another: --home FOLDER"
+        ) from None
 
 
 def check_apart(home: Path, roots: Sequence[Path]) -> None:

@@ -21,7 +21,7 @@ from ..stages.scan import walk
 from . import heads, plan, tell
 from .catalog import Catalog
 from .concepts import Concepts
-from .home import check_apart
+from .home import check_apart, check_name
 from .models import Models, load_models
 
 _NAMED = 3  # concepts, in a line
@@ -33,6 +33,7 @@ def outlook(roots: Sequence[Path], settings: Settings, only: str = "", concept: 
     Raises UsageProblem, LibraryMissing, ModelMissing or ConceptMissing, as that run would.
     """
     plan.check_pipeline(only)
+    check_name(settings.home)
     check_apart(settings.home, roots)
     concept = concept and Concepts(settings.home).find(concept).name
     catalog, models = Catalog(settings.catalog), load_models(settings)

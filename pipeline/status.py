@@ -12,7 +12,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from ..schemas.errors import ModelMissing, MyvlmTagError
+from ..schemas.errors import HomeUnusable, ModelMissing, MyvlmTagError
 from ..schemas.paths import from_text, to_text
 from ..schemas.settings import Settings, config_path
 from ..schemas.tables import TABLES
@@ -21,6 +21,7 @@ from ..stages.vlm import families
 from . import outlook
 from .catalog import Catalog
 from .cluster import gpu_seen
+from .home import check_name
 from .models import load_models
 from .views import Answer, connect, query
 
@@ -147,6 +148,11 @@ def _home(home: Path, problems: list[str]) -> dict[str, str]:
     if free < 1 << 30:
         problems.append(f"only {free / 1e9:.1f} GB are free for {to_text(home)}")
     facts = {"home": to_text(home), "disk": f"{free / 1e9:.1f} GB free"}
+    try:
+        check_name(home)
+    except HomeUnusable as error:
+        problems.append(str(error))
+        return facts
     if home.exists():
         mode = home.stat().st_mode & 0o777
         facts["permissions"] = f"{mode:o}"

@@ -23,7 +23,7 @@ from ..schemas.errors import CatalogDamaged, HomeUnusable, SqlRefused
 from ..schemas.paths import to_text
 from ..schemas.settings import Settings
 from .catalog import Catalog
-from .home import disk_error
+from .home import check_name, disk_error
 
 DATABASE = "catalog.duckdb"
 SCRIPTS = ("views.sql", "macros.sql")
@@ -189,7 +189,8 @@ def write_database(catalog: Catalog) -> None:
 
 
 def script(catalog: Catalog) -> str:
-    """Return the SQL that makes all views and macros of this catalog."""
+    """Return the SQL that makes all views and macros of this catalog. Raises HomeUnusable."""
+    check_name(catalog.folder.parent)
     text = "\n".join(source(name) for name in SCRIPTS)
     places = {
         "{segments}": _quoted(_glob_safe(catalog.segments_folder)),

@@ -135,6 +135,22 @@ def test_no_home_can_be_made_where_nothing_can_be_written(tmp_path: Path) -> Non
         ensure_home(tmp_path / "file" / "home")
 
 
+@pytest.mark.parametrize(
+    "command", ["status", "failures", "compact", "sql SELECT(1)", "run {library}", "run {library} --dry-run"]
+)
+def test_a_home_whose_path_is_not_utf_8_is_refused_in_one_line(
+    tag, home: Path, tmp_path: Path, command: str
+) -> None:
+    """Also where the folder got its name after a run had filled it."""
+    catalog_module.Catalog(home / "catalog").prepare()
+    renamed = home.rename(tmp_path / os.fsdecode(b"caf\xe9"))
+    words = command.format(library=write_photos(tmp_path / "library", 1)[0].parent).split()
+    done = tag(*words, "--home", renamed)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.endswith("caf\\xe9 isn't UTF-8; rename it, or name another: --home FOLDER\n")
+    assert done.stderr.count("\n") == 1
+
+
 @pytest.mark.skipif(os.getuid() == 0, reason="root writes everywhere")
 def test_a_read_only_home_is_one_line(tag, tmp_path: Path) -> None:
     home = tmp_path / "home"

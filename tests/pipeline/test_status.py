@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import importlib.metadata
+import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from myvlm_tag.pipeline import status
+from myvlm_tag.pipeline.catalog import Catalog
 from myvlm_tag.pipeline.home import ensure_home
 from myvlm_tag.schemas.settings import Settings
 
@@ -42,6 +44,13 @@ def test_a_pack_in_which_no_model_can_tell_is_whole_unless_one_is_asked_for(sett
     assert status.doctor(settings)[1] == []
     (problem,) = status.doctor(replace(settings, vlm="llava"))[1]
     assert "no vision-language model 'llava'" in problem
+
+
+def test_a_home_whose_path_is_not_utf_8_is_a_problem(settings: Settings) -> None:
+    Catalog(settings.catalog).prepare()
+    renamed = settings.home.rename(settings.home.with_name(os.fsdecode(b"caf\xe9")))
+    (problem,) = status.doctor(replace(settings, home=renamed))[1]
+    assert problem.endswith("caf\\xe9 isn't UTF-8; rename it, or name another: --home FOLDER")
 
 
 def test_libraries_for_a_gpu_take_the_place_of_the_others(
