@@ -10,7 +10,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import pyarrow as pa
@@ -22,7 +23,7 @@ from ..schemas.paths import to_text
 from ..schemas.tables import DECISIONS, TABLES
 from .home import disk_error
 
-_REPLACES = "replaces.json"  # in a compacted segment: the names of those it stands for
+_REPLACES = "replaces.json"  # in a segment: which others, or which files of others, it stands for
 _ROW_GROUP = 122_880  # rows; DuckDB's own, the fastest to query
 
 
@@ -77,16 +78,31 @@ class Catalog:
             self.decide(DECISIONS.empty_table())
 
     def decide(self, rows: pa.Table) -> None:
-        """Add what the person said (rows of DECISIONS). Nothing ever changes or removes such a file.
+        """Add what the person said (rows of DECISIONS): it lasts as long as the concept it is about.
 
         Raises DiskFull or HomeUnusable.
         """
         self.decisions_folder.mkdir(parents=True, exist_ok=True)
-        final = self.decisions_folder / f"{new_ulid()}.parquet"
+        self._put_decisions(self.decisions_folder / f"{new_ulid()}.parquet", rows)
+
+    def rewrite_decisions(self, change: Callable[[pa.Table], pa.Table]) -> None:
+        """Put `change(rows)` in place of what the person said, file by file. For the lock's holder."""
+        for path in sorted(self.decisions_folder.glob("*.parquet")):
+            try:
+                rows = _with_columns(pq.ParquetFile(path).read(), DECISIONS)
+            except (OSError, pa.ArrowException) as error:
+                raise CatalogDamaged(
+                    f"{to_text(path)} can't be read: {error}", "move it away; what you said there is lost"
+                ) from error
+            changed = change(rows)
+            if not changed.equals(rows):
+                self._put_decisions(path, changed)
+
+    def _put_decisions(self, final: Path, rows: pa.Table) -> None:
         staged = final.with_suffix(".new")
         try:
             _write(staged, rows.cast(DECISIONS))
-            os.rename(staged, final)
+            os.replace(staged, final)
             _sync_folder(self.decisions_folder)
         except OSError as error:
             staged.unlink(missing_ok=True)
@@ -149,16 +165,26 @@ class Catalog:
         small = [segment for segment in self.segments() if _size(segment) <= largest]
         if len(small) < 2:
             return 0
-        tables = {name: self._read(small, name) for name in TABLES}
-        merged = self.commit(tables, replaces=[segment.name for segment in small])
-        self._drop_replaced(merged)
+        old = [segment.name for segment in small]
+        self._replace(old, {name: self._read(small, name) for name in TABLES})
         return len(small)
 
-    def rewrite(self, change: Callable[[str, pa.Table], pa.Table]) -> None:
-        """Put `change(table, rows)` in place of each table's rows, in one step. For the lock's holder."""
+    def rewrite(self, tables: Collection[str], change: Callable[[pa.Table], pa.Table]) -> None:
+        """Put `change(rows)` in place of the rows of these tables, in one step. For the lock's holder.
+
+        A reader who comes in between sees old rows beside new ones; a kill in between is mended by `prepare`.
+        """
         segments = self.segments()
-        tables = {name: change(name, self._read(segments, name)) for name in TABLES}
-        self._drop_replaced(self.commit(tables, replaces=[segment.name for segment in segments]))
+        old = [f"{segment.name}/{table}.parquet" for segment in segments for table in tables]
+        self._replace(old, {table: change(self._read(segments, table)) for table in tables})
+
+    def _replace(self, old: list[str], tables: Mapping[str, pa.Table]) -> None:
+        """Commit `tables` in place of segments, or of single files in them."""
+        merged = self.commit(tables, replaces=old)
+        try:
+            self._drop_replaced(merged)
+        except OSError as error:
+            raise disk_error(error, self.folder) from error
 
     def _drop_replaced(self, segment: Path) -> None:
         listing = segment / _REPLACES
@@ -166,9 +192,13 @@ class Catalog:
             return
         for name in json.loads(listing.read_text("utf-8")):
             old = self.segments_folder / name
-            if old.exists():  # out of the readers' sight first: a folder isn't deleted in one step
+            if old.is_dir():  # out of the readers' sight first: a folder isn't deleted in one step
                 os.rename(old, self.staging / name)
                 shutil.rmtree(self.staging / name)
+            elif old.exists():
+                old.unlink()
+                with suppress(OSError):  # it holds other tables
+                    old.parent.rmdir()
         listing.unlink()
 
 

@@ -1,6 +1,7 @@
-"""What becomes of the catalog's rows when a concept is renamed or forgotten, whatever table they are in.
+"""What becomes of all that names a concept when it is renamed or forgotten: rows, decisions, records of runs.
 
-The concepts themselves, and the lock, are `concepts.py`.
+Its folder (`concepts.py`) comes last, and each step can be taken again: what was cut short is ended by the
+same command.
 """
 
 from __future__ import annotations
@@ -11,10 +12,49 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ..schemas.concept import Concept
+from ..schemas.settings import Settings
+from ..schemas.tables import TABLES
 from ..stages.vlm.words import swap
+from . import kept, summary
+from .catalog import Catalog
+from .concepts import Concepts
+from .home import command_line, locked
+
+#: The columns that name a concept, and the tables that have one.
+_NAMING = {"concept", "concepts"}
+_TABLES = [name for name, schema in TABLES.items() if _NAMING & set(schema.names)]
 
 #: Columns with names, and the same words with identifiers.
 _SPOKEN = {"caption": "mended", "answer": "said"}
+
+
+def rename(settings: Settings, name: str, to: str) -> Concept:
+    """Rename a concept everywhere. Raises ConceptMissing, UsageProblem, AlreadyRunning, DiskFull."""
+    store = Concepts(settings.home)
+    old, new = store.find(name), store.renamed(name, to)
+    with locked(settings.home, command_line()):
+        _change(settings, lambda rows: renamed(rows, old, new))
+        summary.rename_found(settings.home, old, new.name)
+        return store.rename(name, to)
+
+
+def forget(settings: Settings, name: str) -> Concept:
+    """Remove every trace of a concept. Raises ConceptMissing, AlreadyRunning, DiskFull."""
+    store = Concepts(settings.home)
+    concept = store.find(name)
+    with locked(settings.home, command_line()):
+        _change(settings, lambda rows: without(rows, concept.name))
+        summary.rename_found(settings.home, concept, "")
+        return store.forget(name)
+
+
+def _change(settings: Settings, change: Callable[[pa.Table], pa.Table]) -> None:
+    catalog = Catalog(settings.catalog)
+    if catalog.exists:
+        catalog.prepare()
+        catalog.rewrite(_TABLES, change)
+        catalog.rewrite_decisions(change)
+        kept.drop(catalog)
 
 
 def without(rows: pa.Table, name: str) -> pa.Table:
@@ -25,14 +65,12 @@ def without(rows: pa.Table, name: str) -> pa.Table:
         numbers = pa.array(range(rows.num_rows), theirs.type)
         return rows.filter(pc.invert(pc.is_in(numbers, theirs)))
     if "concept" in rows.column_names:
-        return rows.filter(pc.not_equal(rows["concept"], name))
+        return rows.filter(pc.fill_null(pc.not_equal(rows["concept"], name), True))
     return rows
 
 
 def renamed(rows: pa.Table, old: Concept, new: Concept) -> pa.Table:
     """Put the new name in place of the old, in what was said too; nothing has to be found or told anew."""
-    if not {"concept", "concepts"} & set(rows.column_names):
-        return rows
 
     def name(values: pa.Array) -> pa.Array:
         return pc.if_else(pc.equal(values, old.name), new.name, values)
@@ -55,7 +93,7 @@ def renamed(rows: pa.Table, old: Concept, new: Concept) -> pa.Table:
             rows = _put(rows, column, _changed(rows[column].combine_chunks(), change))
     for column, spoken in _SPOKEN.items():
         if column in rows.column_names:
-            rows = _put(rows, column, _with_names(rows, spoken))
+            rows = _put(rows, column, _with_names(rows, column, spoken))
     return rows
 
 
@@ -68,12 +106,13 @@ def _changed(values: pa.Array, change: Callable[[pa.Array], pa.Array]) -> pa.Arr
     return pa.ListArray.from_arrays(pa.concat_arrays([start, offsets]), change(values.flatten()))
 
 
-def _with_names(rows: pa.Table, spoken: str) -> pa.Array:
-    columns = (rows[name].to_pylist() for name in (spoken, "identifiers", "concepts"))
+def _with_names(rows: pa.Table, column: str, spoken: str) -> pa.Array:
+    """The words of `column` from those of `spoken`; a row of an earlier version that has none stays."""
+    columns = (rows[name].to_pylist() for name in (column, spoken, "identifiers", "concepts"))
     return pa.array(
         [
-            swap(said, dict(zip(identifiers, concepts, strict=True)))
-            for said, identifiers, concepts in zip(*columns, strict=True)
+            before if said is None else swap(said, dict(zip(identifiers, concepts, strict=True)))
+            for before, said, identifiers, concepts in zip(*columns, strict=True)
         ],
         pa.string(),
     )

@@ -2,7 +2,7 @@
 
 A concept is a folder of JSON, safetensors and copies of its photos (`schemas/concept.py`). A new version is
 written beside the old one and takes its place by renaming, so that a reader finds one or the other. How a
-concept is learnt is `learn.py`.
+concept is learnt is `learn.py`; what else there is of it, and changes with it, `concept_rows.py`.
 """
 
 from __future__ import annotations
@@ -10,14 +10,13 @@ from __future__ import annotations
 import dataclasses
 import fcntl
 import shutil
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
@@ -26,17 +25,14 @@ from ..schemas.concept import HEAD, RECORD, REPORT, Concept, clean_name, embeddi
 from ..schemas.errors import ConceptDamaged, ConceptMissing, UsageProblem
 from ..schemas.ids import new_ulid
 from ..schemas.paths import to_text
-from ..schemas.settings import Settings
 from ..stages.heads.linear import LinearHead
 from ..stages.heads.person import PersonHead
-from . import concept_rows
-from .catalog import Catalog
-from .home import command_line, disk_error, locked
+from .home import disk_error
 from .views import Answer
 
 Head: TypeAlias = PersonHead | LinearHead
 
-_OLD, _NEW, _LOCK = ".old-", ".new-", ".lock"
+_OLD, _NEW, _GONE, _LOCK = ".old-", ".new-", ".gone-", ".lock"
 
 
 @dataclass(frozen=True)
@@ -135,34 +131,50 @@ class Concepts:
             shutil.rmtree(staged, ignore_errors=True)
             raise disk_error(error, folder) from error
 
-    def rename(self, name: str, to: str) -> Concept:
-        """Give a concept another name; identifier and version stay. Raises UsageProblem if it is taken."""
+    def renamed(self, name: str, to: str) -> Concept:
+        """Return a concept as it would be by another name; identifier and version stay.
+
+        Raises ConceptMissing, UsageProblem if the name is taken.
+        """
         concept = self.find(name)
-        renamed = dataclasses.replace(concept, name=clean_name(to))
-        source, target = self.path(name), self.path(to)
-        if target != source and target.exists():
+        if folder_of(to) != folder_of(name) and self.path(to).exists():
             raise UsageProblem(f"there is a concept {clean_name(to)!r} already", "forget it first")
+        return dataclasses.replace(concept, name=clean_name(to))
+
+    def rename(self, name: str, to: str) -> Concept:
+        """Give a concept another name. Raises as `renamed`; cut short, it can be done again."""
+        renamed, folder = self.renamed(name, to), self.path(name)
         try:
             with self._locked():
-                staged = source / f".{RECORD}"
+                staged = folder / f".{RECORD}"
                 staged.write_text(renamed.to_json(), "utf-8")
-                staged.replace(source / RECORD)
-                source.rename(target)
+                staged.replace(folder / RECORD)
+                folder.rename(self.path(to))
         except OSError as error:
-            raise disk_error(error, target) from error
+            raise disk_error(error, folder) from error
         return renamed
 
     def forget(self, name: str) -> Concept:
-        """Remove a concept: head, embeddings, copies of photos, report."""
+        """Remove a concept: head, embeddings, copies of photos, report, and what killed learnings left of it.
+
+        Raises ConceptMissing, DiskFull, HomeUnusable.
+        """
         concept = self.find(name)
-        gone = self.root / f"{_NEW}{new_ulid()}"
         try:
             with self._locked():
-                self.path(name).rename(gone)  # out of the readers' sight first
-                shutil.rmtree(gone)
+                for folder in (*self._unfinished(concept), self.path(name)):
+                    gone = self.root / f"{_GONE}{new_ulid()}"
+                    folder.rename(gone)  # out of the readers' sight first
+                    shutil.rmtree(gone)
         except OSError as error:
-            raise disk_error(error, gone) from error
+            raise disk_error(error, self.root) from error
         return concept
+
+    def _unfinished(self, concept: Concept) -> Iterator[Path]:
+        for staged in self.root.glob(f"{_NEW}*"):
+            with suppress(ConceptDamaged):
+                if _record(staged).folder == concept.folder:
+                    yield staged
 
     def identifiers(self, but: str = "") -> list[str]:
         """Return the identifiers in use, except that of the concept named `but`."""
@@ -177,9 +189,11 @@ class Concepts:
             yield
 
     def _mend(self) -> None:
-        """Bring back a concept whose replacement was cut short between its two renames."""
-        if any(self.root.glob(f"{_OLD}*")):
+        """End what was cut short: bring back a concept that was being replaced, remove one that was to go."""
+        if any(path.name.startswith((_OLD, _GONE)) for path in self.root.glob(".*")):
             with self._locked():
+                for gone in self.root.glob(f"{_GONE}*"):
+                    shutil.rmtree(gone)
                 for old in self.root.glob(f"{_OLD}*"):
                     folder = self.root / old.name.removeprefix(_OLD)
                     if folder.exists():
@@ -194,42 +208,6 @@ def _replace(staged: Path, folder: Path) -> None:
         folder.rename(old)
     staged.rename(folder)
     shutil.rmtree(old, ignore_errors=True)
-
-
-def rename(settings: Settings, name: str, to: str) -> Concept:
-    """Rename a concept, in its rows too. Raises ConceptMissing, UsageProblem, AlreadyRunning."""
-    store = Concepts(settings.home)
-    old = store.find(name)
-    with _catalog(settings) as catalog:
-        new = store.rename(name, to)
-        _change_rows(catalog, lambda rows: concept_rows.renamed(rows, old, new))
-        if catalog.exists:
-            from .decisions import rename_decisions  # which needs this module
-
-            rename_decisions(catalog, old.name, new.name)
-    return new
-
-
-def forget(settings: Settings, name: str) -> Concept:
-    """Remove every trace of a concept: its folder, and its rows. Raises ConceptMissing, AlreadyRunning."""
-    store = Concepts(settings.home)
-    concept = store.find(name)
-    with _catalog(settings) as catalog:
-        _change_rows(catalog, lambda rows: concept_rows.without(rows, concept.name))
-        return store.forget(name)
-
-
-def _change_rows(catalog: Catalog, change: Callable[[pa.Table], pa.Table]) -> None:
-    if catalog.exists:
-        catalog.prepare()
-        catalog.rewrite(lambda _, rows: change(rows))
-
-
-@contextmanager
-def _catalog(settings: Settings) -> Iterator[Catalog]:
-    """Hold the home's lock."""
-    with locked(settings.home, command_line()):
-        yield Catalog(settings.catalog)
 
 
 def list_concepts(home: Path) -> Answer:

@@ -1,8 +1,9 @@
 """What the person says of photos and faces: this is Anna, this isn't, this face is nobody who matters.
 
-Decisions are kept for good and override the heads (`detections.hit`); nothing here is ever computed. A photo
-whose concepts changed this way is told anew by the next run. They teach, too: `heads.py` turns down faces
-like a rejected one, `negatives.py` tells an object from rejected photos when it is learnt again.
+Decisions last as long as their concept and override the heads (`detections.hit`); nothing here is ever
+computed. A photo whose concepts changed this way is told anew by the next run. They teach, too: `heads.py`
+turns down faces like a rejected one, `negatives.py` tells an object from rejected photos when it is learnt
+again.
 """
 
 from __future__ import annotations
@@ -74,16 +75,6 @@ def ignore_faces(catalog: Catalog, faces: Iterable[tuple[str, int]], made_by: st
         catalog,
         ({"photo_id": photo, "face": face, "made_by": made_by, "verdict": IGNORE} for photo, face in faces),
     )
-
-
-def rename_decisions(catalog: Catalog, old: str, new: str) -> None:
-    """Let what was said of a concept go on to hold under its new name. What was said stays."""
-    with connect(catalog) as connection:
-        said = connection.execute(
-            "SELECT photo_id, verdict, face, made_by FROM decisions WHERE concept = ?", [old]
-        ).fetchall()
-    names = ("photo_id", "verdict", "face", "made_by")
-    _keep(catalog, ({**dict(zip(names, row, strict=True)), "concept": new} for row in said))
 
 
 def _keep(catalog: Catalog, decisions: Iterable[dict[str, Any]]) -> None:

@@ -96,7 +96,10 @@ def locked(home: Path, what: str) -> Iterator[None]:
             )
         )
         handle.flush()
-        yield
+        try:
+            yield
+        finally:
+            handle.truncate(0)  # it may name a concept that was to be forgotten
 
 
 def _holder(home: Path) -> str:

@@ -18,6 +18,7 @@ from blake3 import blake3
 from ..schemas.errors import HomeUnusable
 from ..schemas.paths import to_text
 from .catalog import Catalog
+from .home import disk_error
 from .views import Bounds, connect, lock_down, script
 
 #: Views that are kept as tables; the others (raw rows, embeddings) go on reading the Parquet files.
@@ -80,16 +81,33 @@ def refresh(catalog: Catalog) -> Path | None:
     return final
 
 
+def drop(catalog: Catalog) -> None:
+    """Remove what is kept, which names a concept that was renamed or forgotten. Raises HomeUnusable."""
+    for left in (catalog.folder / "index").glob("*tables-*.duckdb*"):
+        try:
+            left.unlink(missing_ok=True)
+        except OSError as error:
+            raise disk_error(error, left) from error
+
+
 def _table_or_view(match: re.Match[str]) -> str:
     name = match[1]
     return f"CREATE TABLE {name} AS" if name in KEPT else match[0]
 
 
 def _digest(catalog: Catalog) -> str:
-    """Names say it all: files of segments and decisions never change."""
+    """Names and times of folders say it all: a file comes, goes or is replaced, and none is written to."""
     try:
-        decisions = sorted(os.listdir(catalog.decisions_folder))
-        segments = [segment.name for segment in catalog.segments()]
+        decisions = sorted(os.listdir(catalog.decisions_folder)), _changed(catalog.decisions_folder)
+        segments = [(segment.name, _changed(segment)) for segment in catalog.segments()]
     except OSError as error:
         raise HomeUnusable(f"can't read {to_text(catalog.folder)}: {error.strerror}") from error
     return blake3(repr((script(catalog), segments, decisions)).encode()).hexdigest(length=8)
+
+
+def _changed(folder: Path) -> int:
+    """When a file last came, went or was replaced there; 0 once the folder itself went."""
+    try:
+        return folder.stat().st_mtime_ns
+    except FileNotFoundError:
+        return 0

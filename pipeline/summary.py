@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
+from ..schemas.concept import Concept
 from ..schemas.errors import OK, SOME_PHOTOS_FAILED
 from ..stages.base import Stage
+from ..stages.vlm.words import swap
 from .chain import SECONDS
 from .home import disk_error
 from .progress import duration
+
+_NO_ERROR = ("complete", "interrupted")
 
 
 @dataclass
@@ -43,7 +48,7 @@ class Summary:
     seconds: float = 0.0
     seconds_until_first: float = 0.0  # starting workers and loading models
     stage_seconds: dict[str, float] = field(default_factory=dict)  # of work, over all workers
-    ended: str = "interrupted"  # complete | interrupted | the error's line
+    ended: str = "interrupted"  # one of _NO_ERROR, else the error's line
 
     @property
     def exit_code(self) -> int:
@@ -91,9 +96,31 @@ class Summary:
         folder = home / "runs"
         try:
             folder.mkdir(exist_ok=True)
-            staged = folder / f".{self.run_id}"
-            staged.write_text(json.dumps(asdict(self), indent=1), "utf-8")
-            staged.rename(folder / f"{self.run_id}.json")
+            _write(folder / f"{self.run_id}.json", asdict(self))
         except OSError as error:
             if self.ended == "complete":
                 raise disk_error(error, folder) from error
+
+
+def rename_found(home: Path, concept: Concept, name: str) -> None:
+    """Let the records of all runs call a concept by another name; "" leaves it out. Errors lose its name.
+
+    Raises DiskFull, HomeUnusable.
+    """
+    unnamed = dict.fromkeys((concept.name, concept.folder), "...")
+    for path in sorted((home / "runs").glob("*.json")):
+        try:
+            record = json.loads(path.read_text("utf-8"))
+            named = {(name if found == concept.name else found): n for found, n in record["hits"].items()}
+            hits = {found: count for found, count in named.items() if found}
+            ended = record["ended"] if record["ended"] in _NO_ERROR else swap(record["ended"], unnamed)
+            if (hits, ended) != (record["hits"], record["ended"]):
+                _write(path, {**record, "hits": hits, "ended": ended})
+        except OSError as error:
+            raise disk_error(error, path) from error
+
+
+def _write(path: Path, record: Mapping[str, Any]) -> None:
+    staged = path.with_name(f".{path.stem}")
+    staged.write_text(json.dumps(record, indent=1), "utf-8")
+    staged.rename(path)

@@ -6,7 +6,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from myvlm_tag.pipeline.catalog import Catalog
-from myvlm_tag.pipeline.concepts import Concepts, Kept, forget, rename
+from myvlm_tag.pipeline.concept_rows import forget, rename
+from myvlm_tag.pipeline.concepts import Concepts, Kept
 from myvlm_tag.pipeline.heads import score_library
 from myvlm_tag.pipeline.progress import Progress
 from myvlm_tag.pipeline.views import query

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 from myvlm_tag.pipeline.catalog import Catalog
-from myvlm_tag.pipeline.decisions import CONFIRM, REJECT, rename_decisions
+from myvlm_tag.pipeline.concept_rows import rename
+from myvlm_tag.pipeline.decisions import CONFIRM, REJECT
 from myvlm_tag.pipeline.kept import KEPT, refresh
 from myvlm_tag.pipeline.views import Bounds, connect, query
 from myvlm_tag.schemas.errors import SqlRefused
@@ -85,8 +86,9 @@ def test_what_the_person_says_overrides_the_head(catalog: Catalog) -> None:
     decide(settings, "Anna", ["/a.jpg"], CONFIRM)
     found = query(catalog, "SELECT path FROM sightings WHERE concept = 'Anna' AND confirmed").rows
     assert found == [("/a.jpg",)]
-    rename_decisions(catalog, "Anna", "Annie")
-    assert query(catalog, "SELECT verdict FROM decisions WHERE concept = 'Annie'").rows == [("confirm",)]
+    rename(settings, "Anna", "Annie")
+    found = query(catalog, "SELECT concept, verdict FROM decisions").rows
+    assert found == [("Annie", "confirm")]
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,8 @@ import pytest
 import torch
 from myvlm_tag.cli import app
 from myvlm_tag.pipeline.catalog import Catalog
-from myvlm_tag.pipeline.concepts import Concepts, rename
+from myvlm_tag.pipeline.concept_rows import rename
+from myvlm_tag.pipeline.concepts import Concepts
 from myvlm_tag.pipeline.given import find_faces, read_files
 from myvlm_tag.pipeline.learn import Request, learn, retrain
 from myvlm_tag.pipeline.models import load_models
