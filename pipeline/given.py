@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from ..schemas.errors import PhotosUnusable, UsageProblem
-from ..schemas.paths import to_text
+from ..schemas.paths import from_text, to_text
 from ..schemas.tables import FACE_DIM
 from ..stages.base import Stage
 from ..stages.clip import Clip
@@ -27,7 +28,13 @@ from .subject import Face
 
 Say = Callable[[str], None]
 
+_Row = tuple[str, Path, int]  # id, path and size of a photo
+
 _HINT = "give a folder with one to five photos"
+_AT_ONCE = 16  # photos that are decoded together
+
+# insightface speaks to its own authors
+_quiet = partial(warnings.catch_warnings, action="ignore", category=FutureWarning)
 
 
 def silent(_: str) -> None:
@@ -62,39 +69,56 @@ def read_photos(models: Models, folder: Path, most: int, say: Say, hint: str = _
 
 def read_files(models: Models, paths: Sequence[Path], most: int, say: Say, hint: str = _HINT) -> Given:
     """Decode the first `most` of these photos, each once, in the same way. Raises PhotosUnusable."""
-    rows = _identified(paths, say)
-    table = pa.table(
+    table = pa.concat_tables(_decoded(models, paths, most, say, hint))
+    ids, files, widths = (table[name].to_pylist() for name in ("photo_id", "path", "width"))
+    photos = [
+        GivenPhoto(Path(from_text(path)), photo, image, image.shape[1] / width)
+        for photo, path, image, width in zip(ids, files, from_table(table), widths, strict=True)
+        if image is not None
+    ]
+    return Given(photos, table)
+
+
+def _decoded(models: Models, paths: Sequence[Path], most: int, say: Say, hint: str) -> Iterator[pa.Table]:
+    """Yield photos decoded, a few at a time, until there are `most`: no others are decoded.
+
+    What can't be read on the way is told. Raises PhotosUnusable where nothing can.
+    """
+    waiting, decode, found = _identified(paths, say), _ready(models, Decode), 0
+    while waiting and found < most:
+        count = min(_AT_ONCE, most - found)
+        rows, waiting = waiting[:count], waiting[count:]
+        table = decode(_table(rows))
+        reasons = [failure and failure["reason"] for failure in table["failure"].to_pylist()]
+        for (_, path, _), reason in zip(rows, reasons, strict=True):
+            if reason:
+                say(f"{to_text(path.name)} is left out: {reason}")
+        usable = [row for row, reason in enumerate(reasons) if not reason]
+        found += len(usable)
+        if usable:
+            yield table.take(usable)
+    if not found:
+        where, count = to_text(paths[0].parent), len(paths)
+        what = to_text(paths[0]) if count == 1 else f"any of the {count} photos in {where}"
+        raise PhotosUnusable(f"can't read {what}", hint)
+    if waiting:
+        say(f"{found + len(waiting)} photos are more than are needed: the first {most} by name are used")
+
+
+def _table(rows: Sequence[_Row]) -> pa.Table:
+    """What the decode stage needs."""
+    return pa.table(
         {
             "photo_id": pa.array([photo for photo, _, _ in rows], pa.string()),
             "path": pa.array([to_text(path) for _, path, _ in rows], pa.string()),
             "size": pa.array([size for *_, size in rows], pa.int64()),
         }
     )
-    table = _run(models, Decode, table)
-    reasons = [failure and failure["reason"] for failure in table["failure"].to_pylist()]
-    for (_, path, _), reason in zip(rows, reasons, strict=True):
-        if reason:
-            say(f"{to_text(path.name)} is left out: {reason}")
-    usable = [row for row, reason in enumerate(reasons) if not reason]
-    if not usable:
-        where, count = to_text(paths[0].parent), len(paths)
-        what = to_text(paths[0]) if count == 1 else f"any of the {count} photos in {where}"
-        raise PhotosUnusable(f"can't read {what}", hint)
-    if len(usable) > most:
-        say(f"{len(usable)} photos are more than are needed: the first {most} by name are used")
-    table = table.take(usable[:most])
-    widths = table["width"].to_pylist()
-    photos = [
-        GivenPhoto(rows[row][1], rows[row][0], image, image.shape[1] / width)
-        for row, image, width in zip(usable[:most], from_table(table), widths, strict=True)
-        if image is not None
-    ]
-    return Given(photos, table)
 
 
-def _identified(paths: Sequence[Path], say: Say) -> list[tuple[str, Path, int]]:
-    """Id, path and size of each photo, of exact copies the first; what can't be opened is told."""
-    rows: dict[str, tuple[str, Path, int]] = {}
+def _identified(paths: Sequence[Path], say: Say) -> list[_Row]:
+    """Each photo, of exact copies the first; what can't be opened is told."""
+    rows: dict[str, _Row] = {}
     for path in paths:
         try:
             photo = photo_id(path)
@@ -109,7 +133,7 @@ def find_faces(models: Models, given: Given) -> list[Face]:
     if not any(stage.name == Faces.name for stage in models.stages):
         return []
     found = []
-    for photo, faces in enumerate(_run(models, Faces, given.table)["faces"].to_pylist()):
+    for photo, faces in enumerate(_ready(models, Faces)(given.table)["faces"].to_pylist()):
         for face in faces or []:
             if face["embedding"]:
                 vector = np.frombuffer(face["embedding"], np.float16, FACE_DIM).astype(np.float32)
@@ -120,13 +144,23 @@ def find_faces(models: Models, given: Given) -> list[Face]:
 
 def clip_features(models: Models, given: Given) -> NDArray[np.float32]:
     """CLIP features (photos, dimensions), unit rows. Raises UsageProblem where the pack has no CLIP."""
+    return _features(models, [given.table])
+
+
+def read_features(models: Models, folder: Path, most: int, say: Say, hint: str) -> NDArray[np.float32]:
+    """CLIP features of the first `most` photos of a folder, as `read_photos` reads them; keeps no picture."""
+    return _features(models, _decoded(models, _listed(folder, hint), most, say, hint))
+
+
+def _features(models: Models, tables: Iterable[pa.Table]) -> NDArray[np.float32]:
     if not any(stage.name == Clip.name for stage in models.stages):
         raise UsageProblem(
             f"the model pack {models.pack.name} has no CLIP model, which objects need",
             "choose another: --models",
         )
-    packed = _run(models, Clip, given.table)["clip"].to_pylist()
-    features = np.stack([np.frombuffer(row, np.float16) for row in packed if row]).astype(np.float32)
+    clip = _ready(models, Clip)
+    packed = [row for table in tables for row in clip(table)["clip"].to_pylist() if row]
+    features = np.stack([np.frombuffer(row, np.float16) for row in packed]).astype(np.float32)
     return features / np.linalg.norm(features, axis=1, keepdims=True)
 
 
@@ -135,16 +169,21 @@ def stage_of(models: Models, kind: type[Stage]) -> Stage:
     return next(stage for stage in models.stages if stage.name == kind.name)
 
 
-def _run(models: Models, kind: type[Stage], table: pa.Table) -> pa.Table:
+def _ready(models: Models, kind: type[Stage]) -> Callable[[pa.Table], pa.Table]:
+    """A stage of the pack's, its model loaded."""
     import torch
 
     stage = copy(stage_of(models, kind))
     if isinstance(stage, Clip | Faces):
         stage.threads = torch.get_num_threads()  # a run has a worker for each core; here all are this one's
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)  # insightface speaks to its own authors
+
+    def run(table: pa.Table) -> pa.Table:
+        with _quiet():
+            return stage(table)
+
+    with _quiet():
         stage.setup()
-        return stage(table)
+    return run
 
 
 def _listed(folder: Path, hint: str) -> Sequence[Path]:

@@ -25,8 +25,11 @@ BANK = "negatives.safetensors"
 _REJECTED_SHARE = 1 / 8  # of the negatives at least, else one look-alike is hardly ever drawn
 _LIKE_ONE_PHOTO = 0.9  # with one positive, photos as alike as this may well show the same thing
 
+_BLOCK = 10_000  # photos of the library that are compared at once
+
 Floats = NDArray[np.float32]
 
+_LIBRARY = "SELECT embedding FROM clip WHERE made_by = $made_by AND NOT list_contains($own, photo_id)"
 _SAID = """
 SELECT photo_id, verdict, embedding FROM decisions JOIN clip USING (photo_id)
 WHERE concept = ? AND clip.made_by = ? AND NOT list_contains(?, photo_id) ORDER BY photo_id
@@ -83,9 +86,7 @@ def from_library(
     A photo of the library that is as like the positives as they are like each other may show the very thing,
     and is left out. Raises PhotosUnusable when there is nothing to tell the object from.
     """
-    library = _library(catalog, made_by, own, positives.shape[1])
-    if len(library):
-        library = library[(library @ positives.T).max(1) < _trusted_below(positives)]
+    library = _library(catalog, made_by, own, positives)
     bank = _bank(clip, positives.shape[1])
     everything = np.concatenate([library, bank])
     if not len(everything):
@@ -114,15 +115,18 @@ def _likest(features: Floats, positives: Floats, count: int) -> NDArray[np.int64
     return np.argsort(-nearest, kind="stable")[:count]
 
 
-def _library(catalog: Catalog, made_by: str, own: Collection[str], dimensions: int) -> Floats:
+def _library(catalog: Catalog, made_by: str, own: Collection[str], positives: Floats) -> Floats:
+    """The library's photos that can be trusted, the likest first, as many as are wanted; read in blocks."""
+    best = np.empty((0, positives.shape[1]), np.float32)
     if not catalog.exists:
-        return np.empty((0, dimensions), np.float32)
+        return best
+    limit, parameters = _trusted_below(positives), {"made_by": made_by, "own": list(own)}
     with connect(catalog) as connection:
-        rows = connection.execute(
-            "SELECT embedding FROM clip WHERE made_by = ? AND NOT list_contains(?, photo_id)",
-            [made_by, list(own)],
-        ).fetchall()
-    return _unit(unpack((row[0] for row in rows), dimensions))
+        for batch in connection.sql(_LIBRARY, params=parameters).to_arrow_reader(_BLOCK):
+            block = _unit(unpack(batch["embedding"].to_pylist(), positives.shape[1]))
+            best = np.concatenate([best, block[(block @ positives.T).max(1) < limit]])
+            best = best[_likest(best, positives, WANTED)]
+    return best
 
 
 def _bank(clip: Path, dimensions: int) -> Floats:

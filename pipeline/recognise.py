@@ -19,7 +19,7 @@ from ..stages.heads.linear import LinearHead
 from ..stages.packs import CLIP, FACES, locate
 from .catalog import Catalog
 from .concepts import Concepts, Head
-from .given import Given, Say, clip_features, read_photos, silent, stage_of
+from .given import Given, Say, clip_features, read_features, silent, stage_of
 from .models import Models
 from .negatives import WANTED, Negatives, from_library, from_person, said_of, weighed
 from .subject import Face, Subject
@@ -74,7 +74,7 @@ def make_object_head(
         others = _given_before(settings, stage_of(models, Clip).made_by, name, positives.shape[1], say)
     else:
         hint = "give another folder: --negatives"
-        others = clip_features(models, read_photos(models, negatives, 10 * WANTED, say, hint))
+        others = read_features(models, negatives, 10 * WANTED, say, hint)
     return _object_head(models, settings, positives, own, others, say, name)
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pyarrow as pa
 import pytest
+from myvlm_tag.pipeline import negatives
 from myvlm_tag.pipeline.catalog import Catalog
 from myvlm_tag.pipeline.negatives import BANK, WANTED, from_library, from_person, said_of, weighed
 from myvlm_tag.schemas.errors import PhotosUnusable
@@ -70,6 +71,22 @@ def test_the_library_gives_what_is_alike_and_nothing_that_may_be_the_thing_itsel
     similarity = (found.features @ positives.T).max(1)
     assert similarity.min() > 0.6 and similarity.max() < 0.8  # all are of the second kind
     assert found.origin == "150 photos of the library, 0 of the packaged ones"
+
+
+def test_a_library_read_in_blocks_gives_the_likest_of_all_in_their_order(tmp_path, monkeypatch):
+    rng = np.random.default_rng(3)
+    center = np.eye(1, WIDTH)[0]
+    positives, photos = _rows(rng, center, 4, 0.1), _rows(rng, center, 9000, 0.3)
+    catalog = library_of(tmp_path / "catalog", MADE_BY, photos=photos)
+    monkeypatch.setattr(negatives, "_BLOCK", 2048)
+    found = from_library(catalog, MADE_BY, tmp_path, positives, ["photos-7"]).features
+    features = np.delete(photos.astype(np.float16).astype(np.float32), 7, 0)
+    features /= np.linalg.norm(features, axis=1, keepdims=True)
+    nearest = (features @ positives.T).max(1)
+    trusted = features[nearest < (positives @ positives.T).min()]
+    assert WANTED < len(trusted) < len(features)
+    expected = trusted[np.argsort(-(trusted @ positives.T).max(1))[:WANTED]]
+    assert np.allclose(found, expected, atol=1e-6)
 
 
 def test_the_training_photos_and_other_models_rows_are_left_out(tmp_path, scene):
