@@ -1,6 +1,7 @@
 """Concepts are kept, replaced, renamed and forgotten, and no reader ever finds half of one."""
 
 import dataclasses
+import shutil
 
 import numpy as np
 import pytest
@@ -99,6 +100,15 @@ def test_forgetting_leaves_nothing_behind(store):
     store.save(_kept(), {"1.jpg": b"a"}, b"png")
     store.forget("mom")
     assert [path.name for path in store.root.iterdir()] == [".lock"]
+
+
+def test_what_killed_learnings_left_of_a_concept_goes_with_it_and_others_stay(store):
+    store.save(_kept(), {}, b"png")
+    store.save(_kept("dad", identifier="Bob"), {}, b"png")
+    for name, left in (("mom", ".new-1"), ("mom", ".gone-2"), ("dad", ".new-3")):
+        shutil.copytree(store.path(name), store.root / left)
+    store.forget("mom")
+    assert sorted(path.name for path in store.root.iterdir()) == [".lock", ".new-3", "dad"]
 
 
 def test_a_concept_that_is_not_there_is_one_line_that_names_those_that_are(store):
