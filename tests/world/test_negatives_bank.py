@@ -30,7 +30,7 @@ def test_the_nearest_rows_of_a_thing_are_of_its_category_far_more_often_than_by_
     shares = []
     for number, category in enumerate(PETS + THINGS):
         rng = np.random.default_rng([5, number])
-        photo = render_squashed(sample_scene(rng, [], [sample_item(rng, category)], strangers=False), 144)
+        photo = render_squashed(sample_scene(rng, [], [sample_item(rng, category)], strangers=False), 192)
         nearest = np.argsort(-(bank @ tower.encode([tower.fit(photo)])[0]))[:10]
         shares.append(float(np.mean(nearest // 60 == number)))
     assert np.mean(shares) > 4 / len(PETS + THINGS), shares

@@ -32,7 +32,7 @@ def towers() -> tuple[ImageTower, TextTower]:
 def test_open_clip_loads_it_offline_in_a_fresh_process(
     in_fresh_process: Callable[..., Any],
 ) -> None:
-    assert in_fresh_process(LOAD, FOLDER) == {"text": [1, 512], "size": [144, 144]}
+    assert in_fresh_process(LOAD, FOLDER) == {"text": [1, 512], "size": [192, 192]}
 
 
 def test_a_caption_finds_its_own_scene_among_others(towers: tuple[ImageTower, TextTower]) -> None:

@@ -26,7 +26,7 @@ from ..vocabulary import VOCABULARY
 from .checkpoint import load
 from .instances import FEATURE_DIM
 from .parallel import Run, finished, fit, launch, progress_in
-from .pool import CHUNK, PHOTOS, PHOTOS_PER_INSTANCE, SIZE, Photo, Pool, fill
+from .pool import CHUNK, PHOTOS, PHOTOS_PER_INSTANCE, Mix, Photo, Pool, fill
 from .tokenizer import EOS_ID, build_tokenizer
 from .vision import CHECKPOINT as VISION
 from .vision import (
@@ -46,9 +46,13 @@ from .vision import (
 from .weights import to_open_clip
 
 CHECKPOINT = "contrast"
-MINUTES = 20.0
-PAIRS, LONERS = 30, 12  # per batch: instances with two photos each, and photos of anything
-TOLD_PAIRS = 12  # of the pairs, how many have a caption beside one photo
+MINUTES = 55.0
+SIZE = 192  # a mug across the room is 30 pixels high, which 144 would not leave enough of to tell it by
+FAMILY = 4  # instances that look alike, which every batch has all of
+MIX = Mix(SIZE, (("scene", 0.2), ("instance", 0.8)), FAMILY, seed=22_000_000)
+INSTANCE_PHOTOS = 86_400
+FAMILIES, LONERS = 7, 16  # per batch: families, each instance with two photos, and photos of anything
+PAIRS = FAMILY * FAMILIES
 CONTEXT_LENGTH = 64
 TRUTH_WEIGHT = 0.2
 _TEXT_LAYERS = 3
@@ -58,6 +62,7 @@ def train(minutes: float | None, device: str, out: Path, work: Path) -> None:
     """Render the pool and train the tower if no run has yet, train CLIP, and export it to `out`."""
     shared = work.parent
     fill(shared / "scenes", PHOTOS)
+    fill(work / "scenes", INSTANCE_PHOTOS, MIX)
     if not finished(shared / VISION):
         launch(partial(train_in, shared / "scenes"), shared, VISION_MINUTES, device)
     launch(partial(_train_contrast, shared), work, minutes or MINUTES, device)
@@ -103,17 +108,15 @@ class ContrastTask(TruthTask):
     """The tower with its truth heads, a projection to CLIP's features, and open_clip's text transformer."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(SIZE)
         self.project = nn.Linear(WIDTH, FEATURE_DIM, bias=False)
-        parts = config()["model_cfg"]
-        text_only = {**parts["vision_cfg"], "layers": 1}  # its vision side is never used
-        self.text = open_clip.CLIP(parts["embed_dim"], text_only, parts["text_cfg"])
-        self.text.visual.requires_grad_(False)
+        self.text = open_clip.CLIP(**config()["model_cfg"])
+        self.text.visual = nn.Identity()  # the tower takes its place
         self.same_scale = nn.Parameter(torch.tensor(2.7))
 
     def start_from(self, truth: TruthTask) -> None:
         """Take over the tower, and what already reads one feature off it."""
-        self.load_state_dict(truth.state_dict(), strict=False)
+        self.load_state_dict(resized(truth.state_dict(), SIZE // PATCH), strict=False)
         self.project.weight.data.copy_(truth.photo_heads.weight[-FEATURE_DIM:])
 
     def see(self, pixels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -123,20 +126,30 @@ class ContrastTask(TruthTask):
         return (features, *self.read(states))
 
 
+def resized(state: dict[str, Tensor], grid: int) -> dict[str, Tensor]:
+    """Weights of a tower, with the positions of its patches drawn out to `grid` x `grid` of them."""
+    found = {name: value for name, value in state.items() if name.endswith("position_embedding.weight")}
+    for name, value in found.items():
+        side = round((len(value) - 1) ** 0.5)
+        square = value[1:].T.reshape(1, -1, side, side)
+        drawn = functional.interpolate(square, size=(grid, grid), mode="bicubic")
+        found[name] = torch.cat([value[:1], drawn.flatten(2)[0].T])
+    return state | found
+
+
 def _draw(pool: Pool, trained: int, rng: np.random.Generator) -> tuple[list[int], Tensor]:
     """Indices of a batch, pairs of photos of one instance first, then loners; and their group numbers."""
-    per_chunk = CHUNK
     chosen: list[int] = []
     groups: list[int] = []
-    first = next(i for i in range(CHUNK) if pool.kind(i) == "instance")
-    instances = (per_chunk - first) // PHOTOS_PER_INSTANCE
-    for twin in range(PAIRS // 2):
+    first = MIX.kinds().index("instance")
+    families = (CHUNK - first) // (PHOTOS_PER_INSTANCE * FAMILY)
+    for drawn in range(FAMILIES):
         start = int(rng.integers(trained // CHUNK)) * CHUNK + first
-        number = 2 * int(rng.integers(instances // 2))
-        for offset in (0, 1):
+        family = int(rng.integers(families))
+        for member in range(FAMILY):
             photos = rng.choice(PHOTOS_PER_INSTANCE, 2, replace=False)
-            chosen += [start + (number + offset) * PHOTOS_PER_INSTANCE + int(p) for p in photos]
-            groups += [2 * twin + offset] * 2
+            chosen += [start + (family * FAMILY + member) * PHOTOS_PER_INSTANCE + int(p) for p in photos]
+            groups += [drawn * FAMILY + member] * 2
     while len(chosen) < 2 * PAIRS + LONERS:
         index = int(rng.integers(trained))
         if pool.kind(index) == "scene":
@@ -158,20 +171,20 @@ def describe_photo(photo: Photo, rng: np.random.Generator) -> str:
 
 def _train_contrast(shared: Path, run: Run) -> None:
     torch.manual_seed(1)
-    pool, words = Pool(shared / "scenes"), tokenizer()
+    pool, words = Pool(run.work / "scenes"), tokenizer()
     task = ContrastTask()
     task.start_from(load_truth(shared))
     task.to(run.device)
     see = torch.compile(task.see)
-    rng = np.random.default_rng([3, progress_in(run.work / CHECKPOINT).steps])
+    rng = np.random.default_rng([3, run.rank, progress_in(run.work / CHECKPOINT).steps])
     trained = len(pool) - CHUNK
 
     def batch_loss(_: float) -> tuple[Tensor, dict[str, float]]:
         chosen, groups = _draw(pool, trained, rng)
         photos, images = pool.sample(chosen, rng)
-        told = [*range(0, 2 * TOLD_PAIRS, 2), *range(2 * PAIRS, len(photos))]
+        told = [*range(0, 2 * PAIRS, 2 * FAMILY), *range(2 * PAIRS, len(photos))]  # one of each family
         tokens = _tokens(words, [describe_photo(photos[i], rng) for i in told]).to(run.device)
-        targets = Targets(photos, rng, run.device)
+        targets = Targets(photos, rng, run.device, SIZE // PATCH)
         with run.autocast():
             seen, *read = see(to_pixels(images, run.device))
             said = functional.normalize(task.text.encode_text(tokens).float(), dim=-1)
@@ -216,15 +229,10 @@ def export(task: ContrastTask, out: Path) -> None:
     """Write configuration, float16 weights and tokenizer as open_clip loads them from `local-dir:`."""
     out.mkdir(parents=True, exist_ok=True)
     parts = config()
-    model = open_clip.CLIP(**_arguments(parts["model_cfg"]))
-    text = {k: v for k, v in task.text.state_dict().items() if not k.startswith("visual.")}
+    model = open_clip.CLIP(**parts["model_cfg"])
     visual = to_open_clip(task.tower.state_dict(), task.norm.state_dict(), task.project.weight)
-    model.load_state_dict(text | visual)
+    model.load_state_dict(task.text.state_dict() | visual)
     weights = {name: value.half().contiguous() for name, value in model.state_dict().items()}
     save_file(weights, out / "open_clip_model.safetensors", metadata={"format": "pt"})
     (out / "open_clip_config.json").write_text(json.dumps(parts, indent=2) + "\n")
     tokenizer().save_pretrained(out)
-
-
-def _arguments(model_cfg: dict[str, Any]) -> dict[str, Any]:
-    return {key: model_cfg[key] for key in ("embed_dim", "vision_cfg", "text_cfg")}

@@ -21,11 +21,11 @@ from ..render import render_squashed
 from ..scene import sample_scene
 from ..things import PETS, THINGS, sample_item
 from .__main__ import WEIGHTS
+from .clip import SIZE
 
 _SEED = 30_000_000  # training and measuring use others
 _EACH = 60  # photos of each category
 _WITHOUT = 120  # photos of people and nothing else
-_SIZE = 144
 _BATCH = 32
 
 
@@ -35,10 +35,10 @@ def photos() -> Iterator[NDArray[np.uint8]]:
         for photo in range(_EACH):
             rng = np.random.default_rng([_SEED, number, photo])
             people: list[Person] | None = None if photo % 2 else []
-            yield render_squashed(sample_scene(rng, people, [sample_item(rng, category)]), _SIZE)
+            yield render_squashed(sample_scene(rng, people, [sample_item(rng, category)]), SIZE)
     for photo in range(_WITHOUT):
         rng = np.random.default_rng([_SEED, len(PETS + THINGS), photo])
-        yield render_squashed(sample_scene(rng, None, []), _SIZE)
+        yield render_squashed(sample_scene(rng, None, []), SIZE)
 
 
 def write_bank(clip: Path) -> Path:

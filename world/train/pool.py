@@ -1,8 +1,8 @@
 """The pool: photos rendered once, as the models see them, with the truth beside the pixels.
 
 What lives here: which photos the pool holds, rendering them in chunks by several processes, reading them
-back. One pool serves the vision tower, CLIP and LLaVA. What does not: labels and sentences made from the
-truth (`vision`, `text`).
+back. One pool serves the vision tower and the language models, another CLIP. What does not: labels and
+sentences made from the truth (`vision`, `text`).
 """
 
 from __future__ import annotations
@@ -32,8 +32,6 @@ from ..truth import EntityTruth, truth
 SIZE = 144
 CHUNK = 2400
 PHOTOS = 60_000
-_SEED = 20_000_000  # measuring uses other seeds: see `world.measure`
-_SHARES = {"scene": 0.58, "crop": 0.17, "instance": 0.25}
 PHOTOS_PER_INSTANCE = 6
 _LIGHT, _TINT = 0.08, 0.03  # how much brightness and colour vary between two looks at a photo
 _MIRRORED = {"left": "right", "middle": "middle", "right": "left"}
@@ -41,6 +39,35 @@ _RESIZED, _FULL_SIZE = (
     0.2,
     0.015,
 )  # shares of photos that go through JPEG and a resize, from about 300 and 1024 pixels
+
+
+@dataclass(frozen=True)
+class Mix:
+    """What a pool holds: photos of `size` x `size` pixels, of each kind its share.
+
+    Instances come in families of `family`, of which all after the first look like the first. Measuring uses
+    other seeds: see `world.measure`.
+    """
+
+    size: int
+    shares: tuple[tuple[str, float], ...]
+    family: int
+    seed: int
+
+    def kinds(self) -> list[str]:
+        """The kinds of a chunk's photos, in their order."""
+        return [kind for kind, share in self.shares for _ in range(round(share * CHUNK))]
+
+    def instance(self, chunk: int, number: int) -> Item:
+        """The chunk's instance of that number."""
+        family, place = divmod(number, self.family)
+        rng = np.random.default_rng([self.seed + 1, chunk, family])
+        first = sample_item(rng, (PETS + THINGS)[family % len(PETS + THINGS)])
+        alike = [sample_lookalike(first, rng) for _ in range(self.family - 1)]
+        return [first, *alike][place]
+
+
+MIX = Mix(SIZE, (("scene", 0.58), ("crop", 0.17), ("instance", 0.25)), family=2, seed=20_000_000)
 
 
 @dataclass(frozen=True)
@@ -105,49 +132,42 @@ def body_view(person: EntityTruth, aspect: float, rng: np.random.Generator) -> B
     return (float(low[0]), float(low[1]), float(high_corner[0]), float(high_corner[1]))
 
 
-def draw(photo: Photo, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """The photo squashed to uint8 (SIZE, SIZE, 3); some pass through a JPEG and the product's resizing."""
+def draw(photo: Photo, rng: np.random.Generator, size: int = SIZE) -> NDArray[np.uint8]:
+    """The photo squashed to uint8 (size, size, 3); some pass through a JPEG and the product's resizing."""
     fate = rng.random()
     if fate > _RESIZED + _FULL_SIZE:
-        return render_squashed(photo.scene, SIZE, photo.view)
+        return render_squashed(photo.scene, size, photo.view)
     tall = 1024 if fate < _FULL_SIZE else int(rng.integers(240, 360))
     pixels = jpeg(render(photo.scene, tall, photo.view), int(rng.integers(60, 96)))
-    resized = Image.fromarray(pixels).resize((SIZE, SIZE), Image.Resampling.BICUBIC, reducing_gap=2.0)
+    resized = Image.fromarray(pixels).resize((size, size), Image.Resampling.BICUBIC, reducing_gap=2.0)
     return np.asarray(resized, np.uint8)
 
 
-def fill(folder: Path, photos: int, workers: int | None = None) -> None:
+def fill(folder: Path, photos: int, mix: Mix = MIX, workers: int | None = None) -> None:
     """Render chunks until the pool in `folder` holds `photos`; chunks that are there stay."""
     folder.mkdir(parents=True, exist_ok=True)
     missing = [c for c in range(-(-photos // CHUNK)) if not (folder / f"{c:03d}.jsonl").exists()]
     with ProcessPoolExecutor(workers or os.cpu_count(), mp_context=get_context("spawn")) as executor:
-        list(executor.map(partial(_fill_chunk, folder), missing))
+        list(executor.map(partial(_fill_chunk, folder, mix), missing))
 
 
-def _fill_chunk(folder: Path, chunk: int) -> None:
+def _fill_chunk(folder: Path, mix: Mix, chunk: int) -> None:
     cv2.setNumThreads(1)
-    images = np.zeros((CHUNK, SIZE, SIZE, 3), np.uint8)
+    images = np.zeros((CHUNK, mix.size, mix.size, 3), np.uint8)
     lines: list[str] = []
-    kinds = [kind for kind, share in _SHARES.items() for _ in range(round(share * CHUNK))]
+    kinds = mix.kinds()
     first_instance = kinds.index("instance")
     for number, kind in enumerate(kinds):
-        rng = np.random.default_rng([_SEED, chunk, number])
+        rng = np.random.default_rng([mix.seed, chunk, number])
         item = None
         if kind == "instance":
-            item = _instance(chunk, (number - first_instance) // PHOTOS_PER_INSTANCE)
+            item = mix.instance(chunk, (number - first_instance) // PHOTOS_PER_INSTANCE)
         photo = sample_photo(kind, rng, item)
-        images[number] = draw(photo, rng)
+        images[number] = draw(photo, rng, mix.size)
         lines.append(_dump(photo))
     np.save(folder / f"{chunk:03d}.npy", images)
     (folder / f"{chunk:03d}.tmp").write_text("\n".join(lines) + "\n")
     (folder / f"{chunk:03d}.tmp").rename(folder / f"{chunk:03d}.jsonl")
-
-
-def _instance(chunk: int, number: int) -> Item:
-    """The chunk's instance of that number; every second one is a look-alike of the one before."""
-    rng = np.random.default_rng([_SEED + 1, chunk, number // 2])
-    item = sample_item(rng, (PETS + THINGS)[(number // 2) % len(PETS + THINGS)])
-    return item if number % 2 == 0 else sample_lookalike(item, rng)
 
 
 def mirrored(photo: Photo) -> Photo:
@@ -205,7 +225,7 @@ class Pool:
         return photos, images
 
     def images(self, indices: Sequence[int] | NDArray[np.int64]) -> NDArray[np.uint8]:
-        """Pixels, uint8 (len(indices), SIZE, SIZE, 3)."""
+        """Pixels, uint8 (len(indices), size, size, 3) of the pool's mix."""
         return np.stack([self._images[i // CHUNK][i % CHUNK] for i in indices])
 
 

@@ -73,10 +73,10 @@ SHAPE: dict[str, Any] = {
 }
 
 
-def build_tower() -> CLIPVisionModel:
-    """The untrained tower: a ViT of 81 patches and a class token."""
+def build_tower(size: int = SIZE) -> CLIPVisionModel:
+    """The untrained tower for photos of `size` pixels: a ViT of 81 patches (of 144) and a class token."""
     config = CLIPVisionConfig(
-        **SHAPE,
+        **(SHAPE | {"image_size": size}),
         projection_dim=WIDTH,
         hidden_act="gelu",
         attn_implementation="eager",  # the fastest on a CPU at this size
@@ -93,7 +93,7 @@ def load_truth(work: Path) -> TruthTask:
 
 
 def to_pixels(images: NDArray[np.uint8], device: str = "cpu") -> Tensor:
-    """uint8 (n, SIZE, SIZE, 3) to normalised float32 (n, 3, SIZE, SIZE)."""
+    """uint8 (n, size, size, 3) to normalised float32 (n, 3, size, size)."""
     return torch.from_numpy(images).to(device).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
@@ -110,7 +110,9 @@ class TruthHeads(nn.Module):
         self.matcher = LookMatcher()
 
     def read(self, states: Tensor) -> tuple[Tensor, Tensor]:
-        """Patch logits (n, 81, ...) and photo logits (n, ...) from the tower's states (n, 82, WIDTH)."""
+        """Patch logits (n, patches, ...) and photo logits (n, ...) from the tower's states (n, 1 + patches,
+        WIDTH).
+        """
         normed = self.norm(states)
         return self.patch_heads(normed[:, 1:]), self.photo_heads(normed[:, 0])
 
@@ -144,9 +146,9 @@ class TruthHeads(nn.Module):
 class TruthTask(TruthHeads):
     """The tower under its heads."""
 
-    def __init__(self) -> None:
+    def __init__(self, size: int = SIZE) -> None:
         super().__init__()
-        self.tower = build_tower()
+        self.tower = build_tower(size)
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
         """What the heads read off photos."""
@@ -154,19 +156,23 @@ class TruthTask(TruthHeads):
 
 
 class Targets:
-    """What the heads should say about a batch of photos."""
+    """What the heads should say about a batch of photos, of `grid` x `grid` patches each."""
 
-    def __init__(self, photos: Sequence[Photo], rng: np.random.Generator, device: str) -> None:
-        rows = zip(*(_photo_targets(photo) for photo in photos), strict=True)
+    def __init__(
+        self, photos: Sequence[Photo], rng: np.random.Generator, device: str, grid: int = GRID
+    ) -> None:
+        rows = zip(*(_photo_targets(photo, grid) for photo in photos), strict=True)
         stacked = [torch.from_numpy(np.stack(part)).to(device) for part in rows]
         self.patches, self.boxes, self.person_look, self.item_look, self.photo = stacked
         self.looks, self.present = (part.to(device) for part in looks_in(photos, rng))
 
 
-def owners(photo: Photo) -> NDArray[np.int64]:
-    """Whose each patch is: (81,), the index in `photo.found` of the frontmost entity there, -1 for nobody."""
-    owner = np.full((GRID, GRID), -1, np.int64)
-    centres = (np.arange(GRID) + 0.5) / GRID
+def owners(photo: Photo, grid: int = GRID) -> NDArray[np.int64]:
+    """Whose each of `grid` x `grid` patches is: the index in `photo.found` of the frontmost entity there, -1
+    for nobody; (grid * grid,).
+    """
+    owner = np.full((grid, grid), -1, np.int64)
+    centres = (np.arange(grid) + 0.5) / grid
     for number, entry in enumerate(photo.found):
         box = view_box(entry.box, photo.view)
         if box is not None:
@@ -176,12 +182,14 @@ def owners(photo: Photo) -> NDArray[np.int64]:
     return owner.reshape(-1)
 
 
-def _photo_targets(photo: Photo) -> tuple[NDArray[np.generic], ...]:
-    """Codes (81, fields), boxes (81, 4), looks, codes of the photo; a patch is its frontmost entity's."""
-    cells = GRID * GRID
+def _photo_targets(photo: Photo, grid: int) -> tuple[NDArray[np.generic], ...]:
+    """Codes (patches, fields), boxes (patches, 4), looks, codes of the photo; a patch is its frontmost
+    entity's.
+    """
+    cells = grid * grid
     codes = np.full((cells, len(PATCH_FIELDS)), _IGNORED, np.int64)
     codes[:, 0] = 0
-    owner = owners(photo)
+    owner = owners(photo, grid)
     boxes = np.zeros((cells, 4), np.float32)
     people = np.zeros((cells, IDENTITY_DIM), np.float32)
     items = np.zeros((cells, ITEM_DIM), np.float32)
