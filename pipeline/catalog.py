@@ -10,9 +10,11 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
+from itertools import chain
 from pathlib import Path
+from typing import TypeAlias
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -20,11 +22,15 @@ import pyarrow.parquet as pq
 from ..schemas.errors import CatalogDamaged
 from ..schemas.ids import new_ulid
 from ..schemas.paths import to_text
-from ..schemas.tables import DECISIONS, TABLES
+from ..schemas.tables import DECISIONS, KEYS, TABLES, coded
 from .home import disk_error
+from .newest import newest
 
 _REPLACES = "replaces.json"  # in a segment: which others, or which files of others, it stands for
-_ROW_GROUP = 122_880  # rows; DuckDB's own, the fastest to query
+ROW_GROUP = 122_880  # rows; DuckDB's own, the fastest to query
+
+#: A table's rows, whole or in parts: with parts, no more than a few of them are ever in memory.
+Rows: TypeAlias = pa.Table | Iterable[pa.Table]
 
 
 class Catalog:
@@ -101,17 +107,18 @@ class Catalog:
     def _put_decisions(self, final: Path, rows: pa.Table) -> None:
         staged = final.with_suffix(".new")
         try:
-            _write(staged, rows.cast(DECISIONS))
+            _write(staged, DECISIONS, rows)
             os.replace(staged, final)
             _sync_folder(self.decisions_folder)
         except OSError as error:
             staged.unlink(missing_ok=True)
             raise disk_error(error, final) from error
 
-    def commit(self, tables: Mapping[str, pa.Table], replaces: list[str] | None = None) -> Path:
+    def commit(self, tables: Mapping[str, Rows], replaces: list[str] | None = None) -> Path:
         """Write `tables` as one new segment: all of them, or after any failure none.
 
-        Raises DiskFull or HomeUnusable; the catalog is then as it was.
+        Text may come as codes into a dictionary, which is much the faster for many rows of few words. Raises
+        DiskFull or HomeUnusable; the catalog is then as it was.
         """
         existing = self.segments()
         name = new_ulid(existing[-1].name if existing else "")
@@ -119,7 +126,7 @@ class Catalog:
         try:
             staged.mkdir(parents=True)
             for table, rows in tables.items():
-                _write(staged / f"{table}.parquet", rows.cast(TABLES[table]))
+                _write(staged / f"{table}.parquet", TABLES[table], rows)
             if replaces:
                 _write_text(staged / _REPLACES, json.dumps(replaces))
             _sync_folder(staged)
@@ -136,13 +143,19 @@ class Catalog:
 
     def _read(self, segments: list[Path], table: str, columns: list[str] | None = None) -> pa.Table:
         schema = TABLES[table]
-        names = columns or schema.names
-        wanted = pa.schema([schema.field(name) for name in names])
-        parts = [wanted.empty_table()]
+        wanted = pa.schema([schema.field(name) for name in columns or schema.names])
+        return pa.concat_tables([wanted.empty_table(), *self._parts(segments, table, wanted)])
+
+    def _parts(self, segments: list[Path], table: str, wanted: pa.Schema) -> Iterator[pa.Table]:
+        """Yield rows part by part; columns that `wanted` has as codes are read as such."""
+        codes = [field.name for field in wanted if pa.types.is_dictionary(field.type)]
         for segment in segments:
             path = segment / f"{table}.parquet"
             try:
-                parts.append(_with_columns(pq.ParquetFile(path).read(columns=names), wanted))
+                with pq.ParquetFile(path, read_dictionary=codes) as file:
+                    there = [name for name in wanted.names if name in file.schema_arrow.names]
+                    for batch in file.iter_batches(ROW_GROUP, columns=there):
+                        yield _with_columns(pa.Table.from_batches([batch]), wanted)
             except FileNotFoundError:
                 continue
             except (OSError, pa.ArrowException) as error:
@@ -150,7 +163,6 @@ class Catalog:
                     f"{to_text(path)} can't be read: {error}",
                     f"move {to_text(segment)} away and run again; what it held is computed anew",
                 ) from error
-        return pa.concat_tables(parts)
 
     def count(self, largest: int = 1 << 62) -> int:
         """Return how many segments have at most `largest` bytes."""
@@ -159,26 +171,43 @@ class Catalog:
     def compact(self, largest: int = 1 << 62) -> int:
         """Merge the segments of at most `largest` bytes into one; return how many went into it.
 
-        One rename makes the merged segment visible; the ones it stands for go afterwards. A reader who comes
-        in between sees rows twice, which the views take for one; a kill in between is mended by `prepare`.
+        Of the tables in KEYS, rows that a newer one among them takes the place of are left out. One rename
+        makes the merged segment visible; the ones it stands for go afterwards. A reader who comes in between
+        sees rows twice, which the views take for one; a kill in between is mended by `prepare`.
         """
         small = [segment for segment in self.segments() if _size(segment) <= largest]
         if len(small) < 2:
             return 0
         old = [segment.name for segment in small]
-        self._replace(old, {name: self._read(small, name) for name in TABLES})
+        self._replace(old, {name: self._newest(small, name) for name in TABLES})
         return len(small)
+
+    def _newest(self, segments: list[Path], table: str) -> Iterator[pa.Table]:
+        parts = self._parts(segments, table, TABLES[table])
+        if table not in KEYS:
+            yield from parts
+            return
+        names = [*KEYS[table], "run_id"]
+        wanted = coded(pa.schema([TABLES[table].field(name) for name in names]))
+        keys = [wanted.empty_table(), *self._parts(segments, table, wanted)]
+        kept = newest(pa.concat_tables(keys), KEYS[table])
+        start = 0
+        for part in parts:
+            yield part.filter(pa.array(kept[start : start + part.num_rows]))
+            start += part.num_rows
 
     def rewrite(self, tables: Collection[str], change: Callable[[pa.Table], pa.Table]) -> None:
         """Put `change(rows)` in place of the rows of these tables, in one step. For the lock's holder.
 
-        A reader who comes in between sees old rows beside new ones; a kill in between is mended by `prepare`.
+        The rows come in parts: what becomes of one can't depend on others. A reader who comes in between sees
+        old rows beside new ones; a kill in between is mended by `prepare`.
         """
         segments = self.segments()
         old = [f"{segment.name}/{table}.parquet" for segment in segments for table in tables]
-        self._replace(old, {table: change(self._read(segments, table)) for table in tables})
+        parts = {table: map(change, self._parts(segments, table, TABLES[table])) for table in tables}
+        self._replace(old, parts)
 
-    def _replace(self, old: list[str], tables: Mapping[str, pa.Table]) -> None:
+    def _replace(self, old: list[str], tables: Mapping[str, Rows]) -> None:
         """Commit `tables` in place of segments, or of single files in them."""
         merged = self.commit(tables, replaces=old)
         try:
@@ -210,26 +239,41 @@ def _with_columns(rows: pa.Table, wanted: pa.Schema) -> pa.Table:
     return rows.select(wanted.names).cast(wanted)
 
 
-def _write(path: Path, rows: pa.Table) -> None:
+def _write(path: Path, schema: pa.Schema, rows: Rows) -> None:
     """Write one table; embeddings in the form that is fast: no dictionary, statistics or compression."""
     vectors = {
         field.name
-        for field in rows.schema
+        for field in schema
         if pa.types.is_binary(field.type) or pa.types.is_fixed_size_binary(field.type)
     }
-    others = [name for name in _leaf_columns(rows.schema) if name.split(".")[0] not in vectors]
-    strings = [field.name for field in rows.schema if pa.types.is_string(field.type)]
+    others = [name for name in _leaf_columns(schema) if name.split(".")[0] not in vectors]
+    strings = [field.name for field in schema if pa.types.is_string(field.type)]
+    groups = _row_groups(schema, [rows] if isinstance(rows, pa.Table) else rows)
+    first = next(groups)
     with open(path, "wb") as handle:
-        pq.write_table(
-            rows,
+        with pq.ParquetWriter(
             handle,
-            row_group_size=_ROW_GROUP,
+            first.schema,
             use_dictionary=strings,
             write_statistics=others,
             compression={name: "none" if name in vectors else "zstd" for name in [*vectors, *others]},
-        )
+        ) as writer:
+            for group in chain([first], groups):
+                writer.write_table(group, row_group_size=ROW_GROUP)
         handle.flush()
         os.fsync(handle.fileno())
+
+
+def _row_groups(schema: pa.Schema, parts: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """Put small parts together, up to a row group; there is always one, be it empty."""
+    gathered: list[pa.Table] = []
+    for part in parts:
+        if gathered and sum(rows.num_rows for rows in gathered) + part.num_rows > ROW_GROUP:
+            yield pa.concat_tables(gathered).unify_dictionaries()
+            gathered = []
+        as_codes = any(pa.types.is_dictionary(field.type) for field in part.schema)
+        gathered.append(part.cast(coded(schema) if as_codes else schema))
+    yield pa.concat_tables(gathered or [schema.empty_table()]).unify_dictionaries()
 
 
 def _leaf_columns(schema: pa.Schema) -> list[str]:

@@ -224,6 +224,23 @@ TABLES: dict[str, pa.Schema] = {
     "failures": FAILURES,
 }
 
+#: The tables whose views show of each key the row with the greatest `run_id` and no other: superseded rows
+#: can go. What was told is no such table: an older caption counts again when the newer one speaks of someone
+#: who is no longer found in the photo. Nor are failures: what a stage failed in once is not tried again.
+KEYS: dict[str, tuple[str, ...]] = {
+    "photos": ("photo_id",),
+    "files": ("path",),
+    "faces": ("photo_id", "face", "made_by"),
+    "clip": ("photo_id", "made_by"),
+    "detections": ("photo_id", "concept"),
+}
+
+
+def coded(schema: pa.Schema) -> pa.Schema:
+    """The same columns with text as codes into a dictionary, for many rows of few words."""
+    text = pa.dictionary(pa.int32(), pa.string())
+    return pa.schema([field.with_type(text) if pa.types.is_string(field.type) else field for field in schema])
+
 
 def unpack(embeddings: Iterable[bytes], dimensions: int) -> NDArray[np.float16]:
     """Return stored embeddings as a matrix (rows, dimensions), read-only, copied once."""

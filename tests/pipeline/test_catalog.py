@@ -14,7 +14,7 @@ from myvlm_tag.pipeline import catalog as catalog_module
 from myvlm_tag.pipeline.catalog import Catalog
 from myvlm_tag.pipeline.views import query
 from myvlm_tag.schemas.errors import CatalogDamaged, DiskFull
-from myvlm_tag.schemas.tables import CLIP, FILES, TABLES
+from myvlm_tag.schemas.tables import CAPTIONS, CLIP, DETECTIONS, FILES, TABLES, coded
 
 
 def files(*names: str, run_id: str = "1", gone: bool = False) -> pa.Table:
@@ -143,6 +143,57 @@ def test_a_kill_between_a_merge_and_the_clearing_up_is_mended(
     catalog.prepare()
     assert len(catalog.segments()) == 1
     assert paths(catalog) == ["0", "1", "2"]
+
+
+def detections(run_id: str, **scores: float) -> pa.Table:
+    same = {"concept": "Anna", "run_id": run_id}
+    return pa.Table.from_pylist(
+        [{"photo_id": name, "score": x, **same} for name, x in scores.items()], DETECTIONS
+    )
+
+
+def test_compaction_leaves_out_the_rows_that_newer_ones_took_the_place_of(catalog: Catalog) -> None:
+    catalog.commit({"files": files("a", "b"), "detections": detections("1", a=0.25, b=0.5)})
+    catalog.commit({"files": files("c", run_id="3"), "detections": detections("3", a=0.75)})
+    catalog.commit({"files": files("a", run_id="2", gone=True), "detections": detections("2", a=0.125, c=1)})
+    shown = [query(catalog, f"FROM {view} ORDER BY ALL").rows for view in ("files", "detections")]
+    catalog.compact()
+    assert [query(catalog, f"FROM {view} ORDER BY ALL").rows for view in ("files", "detections")] == shown
+    kept = [tuple(row.values()) for row in catalog.read("detections", ["photo_id", "score"]).to_pylist()]
+    assert sorted(kept) == [("a", 0.75), ("b", 0.5), ("c", 1)]
+    assert sorted(catalog.read("files")["path"].to_pylist()) == ["a", "b", "c"]
+
+
+def test_rows_of_one_key_and_run_count_once_and_those_of_no_run_are_the_oldest(catalog: Catalog) -> None:
+    nameless = detections("1", a=0.5).set_column(7, DETECTIONS.field("run_id"), pa.nulls(1, pa.string()))
+    for rows in (detections("1", a=0.25, b=0.25), detections("1", a=0.25), nameless):
+        catalog.commit({"detections": rows})
+    catalog.compact()
+    assert sorted(catalog.read("detections")["score"].to_pylist()) == [0.25, 0.25]
+
+
+def test_compaction_of_some_segments_leaves_what_the_others_take_the_place_of(catalog: Catalog) -> None:
+    many = {f"{number:050}{os.urandom(20).hex()}": 0.5 for number in range(2000)}
+    catalog.commit({"files": files("a", *many), "detections": detections("2", a=0.5, **many)})
+    catalog.commit({"detections": detections("1", a=0.25)})
+    catalog.commit({"detections": detections("3", **dict.fromkeys(list(many)[:2], 0.75))})
+    shown = query(catalog, "FROM detections ORDER BY ALL").rows
+    assert catalog.compact(largest=20_000) == 3
+    assert query(catalog, "FROM detections ORDER BY ALL").rows == shown
+
+
+def test_compaction_keeps_every_telling_for_an_older_one_may_count_again(catalog: Catalog) -> None:
+    for run_id in "12":
+        rows = [{"photo_id": "a", "caption": run_id, "run_id": run_id}]
+        catalog.commit({"captions": pa.Table.from_pylist(rows, CAPTIONS)})
+    catalog.compact()
+    assert catalog.read("captions")["caption"].to_pylist() == ["1", "2"]
+
+
+def test_text_may_come_as_codes_and_in_parts(catalog: Catalog) -> None:
+    parts = [detections("1", a=0.25), detections("2", b=0.5, c=0.75)]
+    catalog.commit({"detections": (part.cast(coded(DETECTIONS)) for part in parts)})
+    assert catalog.read("detections").equals(pa.concat_tables(parts))
 
 
 def test_only_small_segments_are_merged_when_asked(catalog: Catalog) -> None:
