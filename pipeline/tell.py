@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ..schemas.settings import Settings
+from ..schemas.settings import PLAIN, Settings
 from ..schemas.tables import ANSWERS, BOXES, CAPTIONS
 from ..stages.base import Stage
 from ..stages.packs import Model
@@ -32,6 +32,7 @@ TO_TELL = pa.schema(
         *ASKED,
         pa.field("versions", pa.list_(pa.string())),
         pa.field("identifiers", pa.list_(pa.string())),
+        pa.field("numbered_by", pa.string()),
         pa.field("why", pa.string()),
     ]
 )
@@ -42,12 +43,12 @@ WITH spoken AS (
 ),
 {HERE},
 faces_here AS (
-    SELECT photo_id, list([x0, y0, x1, y1] ORDER BY face) AS faces, any_value(made_by) AS made_by
+    SELECT photo_id, list([x0, y0, x1, y1] ORDER BY face) AS faces, any_value(made_by) AS numbered_by
     FROM faces GROUP BY photo_id
 ),
 seen AS (  -- of two that the model calls by the same word, the surer
     SELECT photo_id, spoken.concept, identifier, split_part(version, ' head ', 1) AS version,
-           CASE WHEN ends_with(version, faces_here.made_by) THEN face END AS face
+           CASE WHEN ends_with(version, numbered_by) THEN face END AS face
     FROM detections
     JOIN spoken ON detections.concept = spoken.concept AND detections.made_by = spoken.version
     LEFT JOIN faces_here USING (photo_id)
@@ -72,12 +73,13 @@ blocked AS (
     WHERE photo_id IS NOT NULL AND kind != 'unreadable'  -- permissions leave no mark on a file
 )
 SELECT photo_id, path, size, mtime_ns, 'decode+tell' AS stages, wanted.concepts,
-       coalesce(faces, []) AS faces, face, wanted.versions, wanted.identifiers,
+       coalesce(faces, []) AS faces, face, wanted.versions, wanted.identifiers, faces_here.numbered_by,
        CASE WHEN before.photo_id IS NULL THEN 'never told'
             WHEN list_sort(before.concepts) != wanted.concepts THEN 'other concepts are in it'
             WHEN list_sort(before.versions) != list_sort(wanted.versions) THEN 'a concept was learnt again'
             WHEN before.made_by != $made_by THEN 'another model tells'
-            ELSE 'it is asked in another way' END AS why
+            WHEN NOT list_contains($settings, before.settings) THEN 'it is asked in another way'
+            ELSE 'another face in it is someone''s' END AS why
 FROM here JOIN wanted USING (photo_id)
 LEFT JOIN faces_here USING (photo_id)
 LEFT JOIN before USING (photo_id)
@@ -85,6 +87,10 @@ ANTI JOIN blocked USING (photo_id)
 ANTI JOIN vlm_captions AS told  -- whatever the order: a concept that was renamed stays where it was
   ON told.photo_id = here.photo_id AND list_sort(told.versions) = list_sort(wanted.versions)
  AND told.made_by = $made_by AND list_contains($settings, told.settings)
+ AND coalesce(  -- numbers of one faces model can be compared, where faces were looked at
+     told.numbered_by != faces_here.numbered_by
+     OR [told.looked_at[list_position(told.versions, version)] FOR version IN wanted.versions] = face, true
+ )
 WHERE $concept = '' OR list_contains(wanted.concepts, $concept)
 ORDER BY path
 """
@@ -220,17 +226,20 @@ def to_tables(batch: pa.Table, telling: Telling, run_id: str) -> dict[str, pa.Ta
     captions = told["caption"].combine_chunks()
     tables = {
         "failures": failure_rows(batch, telling.wanted, run_id),
-        "captions": fill(CAPTIONS, {**_photos(told), **_columns(captions), **made}),
+        "captions": fill(CAPTIONS, {**_photos(told, telling), **_columns(captions), **made}),
     }
     for name, schema in (("answers", ANSWERS), ("boxes", BOXES)):
         lists = told[name].combine_chunks()
-        photos = _photos(told.take(pc.list_parent_indices(lists)))
+        photos = _photos(told.take(pc.list_parent_indices(lists)), telling)
         tables[name] = fill(schema, {**photos, **_columns(pc.list_flatten(lists)), **made})
     return tables
 
 
-def _photos(rows: pa.Table) -> dict[str, pa.ChunkedArray]:
-    return {name: rows[name] for name in ("photo_id", "concepts", "identifiers", "versions")}
+def _photos(rows: pa.Table, telling: Telling) -> dict[str, pa.ChunkedArray]:
+    names = {name: name for name in ("photo_id", "concepts", "identifiers", "versions")}
+    if telling.tell.manner.people != PLAIN:
+        names |= {"looked_at": "face", "numbered_by": "numbered_by"}
+    return {name: rows[column] for name, column in names.items()}
 
 
 def _columns(structs: pa.Array) -> dict[str, pa.Array]:

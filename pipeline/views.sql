@@ -50,14 +50,16 @@ SELECT photo_id, concept, face, split_part(made_by, ' head ', 1) AS version
 FROM detections
 WHERE hit;
 
+-- The second part has no rows: it names columns that captions of an earlier version lack.
 CREATE OR REPLACE VIEW all_captions AS
-FROM read_parquet('{segments}/*/captions.parquet', union_by_name = true);
+FROM read_parquet('{segments}/*/captions.parquet', union_by_name = true)
+UNION ALL BY NAME SELECT NULL::SMALLINT[] AS looked_at, NULL::VARCHAR AS numbered_by WHERE false;
 
 -- One row per photo and vision-language model that told it, as long as all whom its caption speaks of are
 -- still found in it.
 CREATE OR REPLACE VIEW vlm_captions AS
 SELECT photo_id, split_part(made_by, ' ', 1) AS vlm, caption, concepts, prompt, made_by, settings, versions,
-       turn, run_id
+       looked_at, numbered_by, turn, run_id
 FROM all_captions
 JOIN (SELECT photo_id, list(version) AS found FROM hits GROUP BY photo_id) USING (photo_id)
 WHERE list_has_all(found, versions)

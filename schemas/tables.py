@@ -127,18 +127,20 @@ DETECTIONS = pa.schema(
 )
 
 #: What every row of a telling says of it: who was spoken of, by which words, and how they were asked for. The
-#: lists run in parallel.
+#: lists run in parallel; `looked_at` is null where the model was asked without regard to faces.
 _TOLD: list[pa.Field] = [
     pa.field("concepts", pa.list_(pa.string())),  # all that were found in the photo and spoken of together
     pa.field("identifiers", pa.list_(pa.string())),  # the word that the model says for each
     pa.field("versions", pa.list_(pa.string())),  # of the concepts: `made_by` in detections up to the head
+    pa.field("looked_at", pa.list_(pa.int16())),  # the face that was taken for each one's, as in detections
+    pa.field("numbered_by", pa.string()),  # the faces model that gave those their numbers
     pa.field("settings", pa.string()),  # identity of instruction, questions and way of asking
     pa.field("turn", pa.int8()),  # 0 for the model that the run asked first, 1 for the next
     *_MADE,  # the vision-language model
 ]
 
 #: One row per photo and model that told it. Key: photo_id, first word of made_by. A photo is told again when
-#: its concepts, one of their versions, the model or the settings change.
+#: its concepts, one of their versions, a face of theirs, the model or the settings change.
 CAPTIONS = pa.schema(
     [
         pa.field("photo_id", pa.string(), nullable=False),

@@ -5,11 +5,15 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+from myvlm_tag.pipeline.catalog import Catalog
 from myvlm_tag.pipeline.outlook import lines, outlook
 from myvlm_tag.pipeline.progress import Progress
 from myvlm_tag.pipeline.run import run as run_pipelines
 from myvlm_tag.schemas.errors import ConceptMissing, Interrupted, UsageProblem
+from myvlm_tag.schemas.ids import new_ulid
 
 from .conftest import write_photos
 
@@ -136,6 +140,36 @@ def test_a_concept_that_is_renamed_is_not_told_again_beside_others(
     assert ask("SELECT DISTINCT list_sort(concepts) FROM captions") == [(["Bob", "Zoe"],)]
     assert outlook([library], settings)["tell"] == {"photos": 0, "why": {}}
     assert run(library, address=NOBODY).to_tell == 0
+
+
+def test_a_photo_is_told_again_when_another_face_in_it_is_taken_for_someones(
+    run, ask, learn, library, settings
+):
+    learn("Mom")
+    looking = replace(settings, people="crop")
+    assert run(library, people="crop").told == 3
+    catalog = Catalog(settings.catalog)
+    found = catalog.read("detections")
+    one = found.filter(found["hit"]).slice(0, 1).to_pylist()[0]
+    moved = {**one, "face": one["face"] + 1, "run_id": new_ulid()}
+    catalog.commit({"detections": pa.Table.from_pylist([moved], found.schema)})
+    ahead = outlook([library], looking)
+    assert ahead["tell"] == {"photos": 1, "why": {"another face in it is someone's": 1}}
+    assert run(library, people="crop").told == 1
+    assert run(library, people="crop", address=NOBODY).to_tell == 0
+    assert run(library).told == 3
+    back = {**one, "run_id": new_ulid()}
+    catalog.commit({"detections": pa.Table.from_pylist([back], found.schema)})
+    assert run(library, address=NOBODY).to_tell == 0, "no face was looked at"
+
+
+def test_captions_that_name_no_faces_yet_are_not_told_again(run, learn, library, settings):
+    learn("Mom")
+    run(library, people="crop")
+    for path in settings.catalog.glob("segments/*/captions.parquet"):
+        pq.write_table(pq.read_table(path).drop_columns(["looked_at", "numbered_by"]), path)
+    assert outlook([library], replace(settings, people="crop"))["tell"] == {"photos": 0, "why": {}}
+    assert run(library, people="crop", address=NOBODY).to_tell == 0
 
 
 def test_photos_outside_the_library_named_are_not_told(run, learn, library, tmp_path):
