@@ -3,13 +3,14 @@
 A photo gets one row per concept, hit or not, with its score and the threshold used: a changed threshold needs
 no model. What is to be done is an anti-join, as everywhere; a new concept costs a matrix product over the
 library. What the person says of faces counts from the next run on: photos it may matter for are scored again.
+The scores themselves, and which of them make rows, are `scoring.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any
 
 import duckdb
 import numpy as np
@@ -18,45 +19,62 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from ..schemas.settings import Settings
-from ..schemas.tables import DETECTIONS, FACE_DIM, unpack
-from ..stages.heads import linear, person
+from ..schemas.tables import FACE_DIM, unpack
 from ..stages.heads.linear import LinearHead
 from ..stages.heads.person import PersonHead
 from .catalog import Catalog
 from .concepts import Concepts, Kept
 from .progress import Progress
+from .scoring import NOT_SHOWN, Block, rows, score
 from .views import connect
-from .writer import Writer
+from .writer import Writer, merge_small
 
-_BLOCK = 20_000  # photos whose rows are made at once
+_BLOCK = 20_000  # embeddings that are scored at once
 
 _LACKING = """
-WITH said AS (
+WITH wanted AS (SELECT unnest($wanted) AS made_by, unnest(range(len($wanted))) AS number),
+said AS (
     SELECT concept, max(decision_id) AS latest FROM decisions WHERE face IS NOT NULL GROUP BY concept
 ),
 done AS (  -- what the person said of faces since then may make another matter of a face that is near enough
-    SELECT photo_id, made_by
-    FROM all_detections AS scored
+    SELECT photo_id, bitstring_agg(number, 0, len($wanted) - 1)::VARCHAR AS settled
+    FROM all_detections AS scored JOIN wanted USING (made_by)
     LEFT JOIN said ON said.concept = scored.concept AND (hit OR score >= threshold)
-    WHERE list_contains($wanted, made_by) AND run_id > coalesce(latest, '')
+    WHERE run_id > coalesce(latest, '')
+    GROUP BY photo_id
 )
-SELECT photo_id FROM chosen SEMI JOIN files USING (photo_id)
-ANTI JOIN (
-    SELECT photo_id FROM done GROUP BY photo_id HAVING count(DISTINCT made_by) = len($wanted)
-) USING (photo_id)
-WHERE stage = $stage AND made_by = $features
+SELECT photo_id, coalesce(settled, repeat('0', len($wanted))) AS settled
+FROM chosen SEMI JOIN files USING (photo_id) LEFT JOIN done USING (photo_id)
+WHERE stage = $stage AND made_by = $features AND contains(coalesce(settled, '0'), '0')
 ORDER BY photo_id
 """
 _REJECTED = """
 SELECT concept, embedding FROM decisions JOIN faces USING (photo_id, face, made_by)
 WHERE verdict = 'reject' AND made_by = $features AND embedding IS NOT NULL
 """
-_FACES = """
-SELECT photo_id, face, embedding FROM faces SEMI JOIN todo USING (photo_id)
-WHERE made_by = $features AND embedding IS NOT NULL
-ORDER BY photo_id, face
+_SHOWN = """
+SELECT place, number, face FROM (
+    SELECT place, number, arg_max(hit, run_id) AS hit, arg_max(coalesce(face, -1), run_id)::SMALLINT AS face
+    FROM all_detections
+    SEMI JOIN (FROM all_detections WHERE hit) AS once USING (photo_id, concept)
+    JOIN (SELECT unnest($concepts) AS concept, unnest(range(len($concepts))) AS number) USING (concept)
+    JOIN todo USING (photo_id)
+    GROUP BY place, number
+)
+WHERE hit
 """
-_CLIP = "SELECT photo_id, embedding FROM clip SEMI JOIN todo USING (photo_id) WHERE made_by = $features"
+#: Which rows count is told without the embeddings, for sorting those out would take all of them into memory.
+_NEWEST = {
+    "faces": "SELECT place, photo_id, face, run_id FROM faces JOIN todo USING (photo_id)",
+    "clip": "SELECT place, photo_id, run_id FROM clip JOIN todo USING (photo_id)",
+}
+_EMBEDDINGS = {
+    "faces": "SELECT place, face, embedding FROM all_faces JOIN newest USING (photo_id, face, run_id)",
+    "clip": "SELECT place, 0::SMALLINT AS face, embedding FROM all_clip JOIN newest USING (photo_id, run_id)",
+}
+_NO_EMBEDDINGS = pa.schema(
+    [pa.field("place", pa.int32()), pa.field("face", pa.int16()), pa.field("embedding", pa.binary())]
+).empty_table()
 
 
 @dataclass(frozen=True)
@@ -92,7 +110,10 @@ def groups(settings: Settings, concept: str = "") -> list[Group]:
 
 
 def lacking(catalog: Catalog, group: Group) -> pa.Table:
-    """Return the photos (photo_id) that lack a row of any concept of the group."""
+    """Return the photos (photo_id) that lack a row of any concept of the group.
+
+    `settled` says by a 1 or a 0 for each concept, in the group's order, whether its row is there.
+    """
     parameters = {"stage": group.stage, "features": group.features, "wanted": group.wanted}
     with connect(catalog) as connection:
         return connection.sql(_LACKING, params=parameters).to_arrow_table()
@@ -102,37 +123,92 @@ def score_library(
     catalog: Catalog, settings: Settings, run_id: str, progress: Progress, concept: str = ""
 ) -> dict[str, int]:
     """Score the photos that lack a row; returns how many new hits each concept has. Raises ConceptDamaged."""
-    hits: dict[str, int] = {}
+    hits: Counter[str] = Counter()
     for group in groups(settings, concept):
-        for rows in _score(catalog, settings, group, run_id, progress):
-            found = rows.filter(rows["hit"])["concept"].value_counts().to_pylist()
-            for entry in found:
-                hits[entry["values"]] = hits.get(entry["values"], 0) + entry["counts"]
-    return hits
+        todo = lacking(catalog, group)
+        if todo.num_rows:
+            hits += _score(catalog, settings, group, todo, run_id, progress)
+    return dict(hits)
 
 
 def _score(
-    catalog: Catalog, settings: Settings, group: Group, run_id: str, progress: Progress
-) -> list[pa.Table]:
-    """Score with the heads of a group; commits as it goes."""
-    todo = lacking(catalog, group)
-    if not todo.num_rows:
-        return []
-    writer = Writer(catalog, settings)
-    tables = []
+    catalog: Catalog, settings: Settings, group: Group, todo: pa.Table, run_id: str, progress: Progress
+) -> Counter[str]:
+    """Score with the heads of a group; commits as it goes. Counts photos that were no hit before."""
+    writer = Writer(catalog, settings, merging=False)
+    hits: Counter[str] = Counter()
     if group.stage == "faces":
         group = with_rejected(catalog, group)
-    with progress.step("heads", todo.num_rows) as step:
-        for start in range(0, todo.num_rows, _BLOCK):
-            block = todo.slice(start, _BLOCK)
-            with connect(catalog) as connection:
-                score = _people if group.stage == "faces" else _objects
-                rows = score(connection, block, group.features, group.kept, run_id)
-            writer.add({"detections": rows}, block.num_rows)
-            tables.append(rows)
-            step.advance(block.num_rows)
+    with progress.step("heads", todo.num_rows) as step, connect(catalog) as connection:
+        for block in _blocks(connection, todo, group):
+            scored = score(block, group.kept)
+            for part in rows(scored, run_id):
+                writer.add({"detections": part}, 0)
+            writer.add({}, len(block.photos))
+            hits += scored.new_hits
+            step.advance(len(block.photos))
     writer.commit()
-    return tables
+    merge_small(catalog)
+    return hits
+
+
+def _blocks(connection: duckdb.DuckDBPyConnection, todo: pa.Table, group: Group) -> Iterator[Block]:
+    """Yield the photos to do with all their embeddings, which are read once, and what is known of them."""
+    count = todo.num_rows
+    places = pa.table({"photo_id": todo["photo_id"], "place": np.arange(count, dtype=np.int32)})
+    connection.register("todo", places)
+    names = [one.concept.name for one in group.kept]
+    shown = connection.sql(_SHOWN, params={"concepts": names}).to_arrow_table()
+    shown_place, shown_number, shown_face = (column.to_numpy() for column in shown.columns)
+    patterns = todo["settled"].combine_chunks().dictionary_encode()
+    settled = np.array([[bit == "1" for bit in text] for text in patterns.dictionary.to_pylist()])
+    pattern = patterns.indices.to_numpy()
+    position = np.full(count, -1, np.int32)
+    for photos, embeddings in _whole_photos(connection, group, count):
+        position[photos] = np.arange(len(photos))
+        inside = position[shown_place] >= 0
+        before = np.full((len(photos), len(names)), NOT_SHOWN, np.int16)
+        before[position[shown_place[inside]], shown_number[inside]] = shown_face[inside]
+        yield Block(
+            photos=todo["photo_id"].take(photos).combine_chunks(),
+            settled=settled[pattern[photos]],
+            shown=before,
+            photo=position[embeddings["place"].to_numpy()],
+            face=embeddings["face"].to_numpy(),
+            embeddings=unpack(embeddings["embedding"].to_pylist(), _width(group)),
+        )
+        position[photos] = -1
+
+
+def _whole_photos(
+    connection: duckdb.DuckDBPyConnection, group: Group, count: int
+) -> Iterator[tuple[NDArray[np.int32], pa.Table]]:
+    """Yield places of photos, and all their embeddings (place, face, embedding), in blocks, in this order."""
+    parameters = {"features": group.features}
+    of_model = "WHERE made_by = $features"
+    connection.execute(f"CREATE TEMP TABLE newest AS {_NEWEST[group.stage]} {of_model}", parameters)
+    expected = np.bincount(connection.sql("SELECT place FROM newest").fetchnumpy()["place"], minlength=count)
+    if group.stage == "faces":
+        faceless = np.flatnonzero(expected == 0).astype(np.int32)
+        for start in range(0, len(faceless), _BLOCK):
+            yield faceless[start : start + _BLOCK], _NO_EMBEDDINGS
+    seen = np.zeros(count, np.int64)
+    held: list[pa.Table] = []
+    stream = connection.sql(f"{_EMBEDDINGS[group.stage]} {of_model}", params=parameters)
+    for batch in stream.to_arrow_reader(_BLOCK):
+        seen += np.bincount(batch["place"].to_numpy(), minlength=count)
+        found = pa.concat_tables([*held, pa.Table.from_batches([batch])])
+        places = found["place"].to_numpy()
+        whole = seen[places] >= expected[places]
+        held = [found.filter(pa.array(~whole))]  # a photo whose other faces are still to come
+        known = found.filter(pc.and_(pa.array(whole), pc.is_valid(found["embedding"])))
+        yield np.unique(places[whole]), known.sort_by([("place", "ascending"), ("face", "ascending")])
+
+
+def _width(group: Group) -> int:
+    """How many dimensions the group's embeddings have."""
+    head = group.kept[0].head
+    return len(head.weight) if isinstance(head, LinearHead) else FACE_DIM
 
 
 def with_rejected(catalog: Catalog, group: Group) -> Group:
@@ -147,81 +223,3 @@ def with_rejected(catalog: Catalog, group: Group) -> Group:
             one = replace(one, head=replace(one.head, others=others))
         kept.append(one)
     return replace(group, kept=kept)
-
-
-def _people(
-    connection: duckdb.DuckDBPyConnection, todo: pa.Table, features: str, kept: Sequence[Kept], run_id: str
-) -> pa.Table:
-    connection.register("todo", todo)
-    faces = connection.sql(_FACES, params={"features": features}).to_arrow_table()
-    photos = pc.index_in(faces["photo_id"], todo["photo_id"]).to_numpy().astype(np.int64)
-    heads = [one.head for one in kept if isinstance(one.head, PersonHead)]
-    embeddings = unpack(faces["embedding"].to_pylist(), FACE_DIM)
-    distance, owner = person.judge(photos, embeddings, heads)
-    nearest = np.full((todo.num_rows, len(heads)), np.nan, np.float32)
-    face = np.full((todo.num_rows, len(heads)), -1, np.int16)
-    shown, first = np.unique(photos, return_index=True)
-    if len(shown):
-        nearest[shown] = np.minimum.reduceat(distance, first, axis=0)
-    own = np.flatnonzero(owner != person.NOBODY)
-    nearest[photos[own], owner[own]] = distance[own, owner[own]]
-    face[photos[own], owner[own]] = faces["face"].to_numpy()[own]
-    parts = [
-        _rows(
-            todo["photo_id"],
-            one,
-            1 - nearest[:, number],
-            1 - heads[number].threshold,
-            face[:, number] >= 0,
-            face[:, number],
-            run_id,
-        )
-        for number, one in enumerate(kept)
-    ]
-    return pa.concat_tables(parts)
-
-
-def _objects(
-    connection: duckdb.DuckDBPyConnection, todo: pa.Table, features: str, kept: Sequence[Kept], run_id: str
-) -> pa.Table:
-    connection.register("todo", todo)
-    clip = connection.sql(_CLIP, params={"features": features}).to_arrow_table()
-    heads = [one.head for one in kept if isinstance(one.head, LinearHead)]
-    probability = linear.probabilities(unpack(clip["embedding"].to_pylist(), len(heads[0].weight)), heads)
-    nothing = np.full(clip.num_rows, -1, np.int16)
-    parts = [
-        _rows(
-            clip["photo_id"],
-            one,
-            score := probability[:, number],
-            heads[number].threshold,
-            score >= heads[number].threshold,
-            nothing,
-            run_id,
-        )
-        for number, one in enumerate(kept)
-    ]
-    return pa.concat_tables(parts)
-
-
-def _rows(
-    photos: pa.ChunkedArray,
-    kept: Kept,
-    score: NDArray[np.float32],
-    threshold: float,
-    hit: NDArray[np.bool_],
-    face: NDArray[np.int16],
-    run_id: str,
-) -> pa.Table:
-    """One concept's rows; a score that is not a number (no face) and a face below zero become null."""
-    columns: dict[str, Any] = {
-        "photo_id": photos,
-        "concept": pa.repeat(kept.concept.name, len(score)),
-        "score": pa.array(score, pa.float32(), from_pandas=True),
-        "threshold": pa.repeat(pa.scalar(threshold, pa.float32()), len(score)),
-        "hit": pa.array(hit),
-        "face": pa.array(face, mask=face < 0),
-        "made_by": pa.repeat(kept.concept.found_by, len(score)),
-        "run_id": pa.repeat(run_id, len(score)),
-    }
-    return pa.table(columns, schema=DETECTIONS)

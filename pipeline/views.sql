@@ -162,18 +162,24 @@ FROM (FROM read_parquet('{segments}/*/photos.parquet', union_by_name = true)
 JOIN (SELECT photo_id, min(path) AS path, count(*) AS copies FROM files GROUP BY photo_id) USING (photo_id)
 LEFT JOIN (SELECT photo_id, items AS faces FROM chosen WHERE stage = 'faces') USING (photo_id);
 
+CREATE OR REPLACE VIEW all_faces AS
+FROM read_parquet('{segments}/*/faces.parquet', union_by_name = true);
+
 -- One row per face.
 CREATE OR REPLACE VIEW faces AS
 SELECT face.*
-FROM (FROM read_parquet('{segments}/*/faces.parquet', union_by_name = true)
+FROM (FROM all_faces
       QUALIFY row_number() OVER (PARTITION BY photo_id, face, made_by ORDER BY run_id DESC) = 1) AS face
 SEMI JOIN (FROM chosen WHERE stage = 'faces') USING (photo_id, made_by)
 SEMI JOIN files USING (photo_id);
 
+CREATE OR REPLACE VIEW all_clip AS
+FROM read_parquet('{segments}/*/clip.parquet', union_by_name = true);
+
 -- One row per photo; the embedding is float16, L2-normalised.
 CREATE OR REPLACE VIEW clip AS
 SELECT clip.*
-FROM (FROM read_parquet('{segments}/*/clip.parquet', union_by_name = true)
+FROM (FROM all_clip
       QUALIFY row_number() OVER (PARTITION BY photo_id, made_by ORDER BY run_id DESC) = 1) AS clip
 SEMI JOIN (FROM chosen WHERE stage = 'clip') USING (photo_id, made_by)
 SEMI JOIN files USING (photo_id);

@@ -17,10 +17,11 @@ _SMALL = 64 << 20  # bytes
 class Writer:
     """Commits after so many photos or so much time, so that a kill costs at most what is pending."""
 
-    def __init__(self, catalog: Catalog, settings: Settings) -> None:
-        """Start with nothing pending."""
+    def __init__(self, catalog: Catalog, settings: Settings, merging: bool = True) -> None:
+        """Start with nothing pending. Who reads from segments meanwhile does the `merging` afterwards."""
         self.catalog = catalog
         self.settings = settings
+        self.merging = merging
         self.committed = 0  # photos
         self._pending: dict[str, list[pa.Table]] = {}
         self._photos = 0
@@ -39,8 +40,14 @@ class Writer:
     def commit(self) -> None:
         """Commit what is pending, if anything."""
         if self._pending:
-            self.catalog.commit({name: pa.concat_tables(rows) for name, rows in self._pending.items()})
-            if self.catalog.count(largest=_SMALL) > _MANY_SEGMENTS:
-                self.catalog.compact(largest=_SMALL)
+            self.catalog.commit(self._pending)
+            if self.merging:
+                merge_small(self.catalog)
         self.committed += self._photos
         self._pending, self._photos, self._since = {}, 0, time.monotonic()
+
+
+def merge_small(catalog: Catalog) -> None:
+    """Merge the small segments if there are many."""
+    if catalog.count(largest=_SMALL) > _MANY_SEGMENTS:
+        catalog.compact(largest=_SMALL)
