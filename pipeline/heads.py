@@ -49,8 +49,15 @@ WHERE stage = $stage AND made_by = $features AND contains(coalesce(settled, '0')
 ORDER BY photo_id
 """
 _REJECTED = """
-SELECT concept, embedding FROM decisions JOIN faces USING (photo_id, face, made_by)
-WHERE verdict = 'reject' AND made_by = $features AND embedding IS NOT NULL
+WITH said AS (FROM decisions WHERE verdict = 'reject' AND made_by = $features),
+theirs AS (
+    SELECT photo_id, face, made_by, arg_max(embedding, run_id) AS embedding
+    FROM all_faces SEMI JOIN said USING (photo_id, face, made_by)
+    WHERE embedding IS NOT NULL
+    GROUP BY ALL
+)
+SELECT concept, embedding FROM said JOIN theirs USING (photo_id, face, made_by)
+SEMI JOIN (FROM chosen WHERE stage = 'faces') USING (photo_id, made_by) SEMI JOIN files USING (photo_id)
 """
 _SHOWN = """
 SELECT place, number, face FROM (
@@ -64,13 +71,18 @@ SELECT place, number, face FROM (
 WHERE hit
 """
 #: Which rows count is told without the embeddings, for sorting those out would take all of them into memory.
-_NEWEST = {
-    "faces": "SELECT place, photo_id, face, run_id FROM faces JOIN todo USING (photo_id)",
-    "clip": "SELECT place, photo_id, run_id FROM clip JOIN todo USING (photo_id)",
-}
-_EMBEDDINGS = {
-    "faces": "SELECT place, face, embedding FROM all_faces JOIN newest USING (photo_id, face, run_id)",
-    "clip": "SELECT place, 0::SMALLINT AS face, embedding FROM all_clip JOIN newest USING (photo_id, run_id)",
+_NEWEST = """
+CREATE TEMP TABLE newest AS
+SELECT place, {key}, max(run_id) AS run_id FROM all_{stage} JOIN todo USING (photo_id)
+WHERE made_by = $features GROUP BY ALL
+"""
+_EMBEDDINGS = """
+SELECT place, {face} AS face, embedding FROM all_{stage} JOIN newest USING ({key}, run_id)
+WHERE made_by = $features
+"""
+_WORDS = {
+    "faces": {"key": "photo_id, face", "face": "face"},
+    "clip": {"key": "photo_id", "face": "0::SMALLINT"},
 }
 _NO_EMBEDDINGS = pa.schema(
     [pa.field("place", pa.int32()), pa.field("face", pa.int16()), pa.field("embedding", pa.binary())]
@@ -185,8 +197,8 @@ def _whole_photos(
 ) -> Iterator[tuple[NDArray[np.int32], pa.Table]]:
     """Yield places of photos, and all their embeddings (place, face, embedding), in blocks, in this order."""
     parameters = {"features": group.features}
-    of_model = "WHERE made_by = $features"
-    connection.execute(f"CREATE TEMP TABLE newest AS {_NEWEST[group.stage]} {of_model}", parameters)
+    words = {"stage": group.stage, **_WORDS[group.stage]}
+    connection.execute(_NEWEST.format(**words), parameters)
     expected = np.bincount(connection.sql("SELECT place FROM newest").fetchnumpy()["place"], minlength=count)
     if group.stage == "faces":
         faceless = np.flatnonzero(expected == 0).astype(np.int32)
@@ -194,15 +206,16 @@ def _whole_photos(
             yield faceless[start : start + _BLOCK], _NO_EMBEDDINGS
     seen = np.zeros(count, np.int64)
     held: list[pa.Table] = []
-    stream = connection.sql(f"{_EMBEDDINGS[group.stage]} {of_model}", params=parameters)
+    stream = connection.sql(_EMBEDDINGS.format(**words), params=parameters)
     for batch in stream.to_arrow_reader(_BLOCK):
         seen += np.bincount(batch["place"].to_numpy(), minlength=count)
         found = pa.concat_tables([*held, pa.Table.from_batches([batch])])
         places = found["place"].to_numpy()
         whole = seen[places] >= expected[places]
         held = [found.filter(pa.array(~whole))]  # a photo whose other faces are still to come
-        known = found.filter(pc.and_(pa.array(whole), pc.is_valid(found["embedding"])))
-        yield np.unique(places[whole]), known.sort_by([("place", "ascending"), ("face", "ascending")])
+        known = np.flatnonzero(whole & pc.is_valid(found["embedding"]).to_numpy())
+        order = np.lexsort((found["face"].to_numpy()[known], places[known]))
+        yield np.unique(places[whole]), found.take(known[order])
 
 
 def _width(group: Group) -> int:

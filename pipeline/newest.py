@@ -18,21 +18,26 @@ def newest(rows: pa.Table, key: Sequence[str]) -> NDArray[np.bool_]:
     keys = np.zeros(rows.num_rows, np.int64)
     for name in key:
         codes, values = _codes(rows[name])
-        keys = keys * (len(values) + 1) + codes
+        keys *= len(values) + 1
+        keys += codes
     codes, values = _codes(rows["run_id"])
-    age = np.empty(len(values) + 1, np.int64)
+    age = np.zeros(len(values) + 1, np.int64)  # rows of no run, the last code, are the oldest
     age[pc.sort_indices(values).to_numpy()] = np.arange(1, len(values) + 1)
-    age[len(values)] = 0  # rows of no run are the oldest
-    order = np.lexsort((age[codes], keys))
-    ordered = keys[order]
-    kept = np.zeros(rows.num_rows, bool)
-    kept[order[np.append(ordered[1:] != ordered[:-1], np.ones(min(1, len(order)), bool))]] = True
+    keys *= len(age)
+    keys += age[codes]
+    order = np.argsort(keys, kind="stable")
+    keys = keys[order]
+    keys //= len(age)
+    last = np.ones(len(keys), bool)
+    last[:-1] = keys[1:] != keys[:-1]
+    kept = np.zeros(len(keys), bool)
+    kept[order[last]] = True
     return kept
 
 
-def _codes(column: pa.ChunkedArray) -> tuple[NDArray[np.int64], pa.Array]:
+def _codes(column: pa.ChunkedArray) -> tuple[NDArray[np.int32], pa.Array]:
     """One number per row, and what the numbers stand for; null is the number after the last."""
     encoded = column if pa.types.is_dictionary(column.type) else pc.dictionary_encode(column)
     array = encoded.unify_dictionaries().combine_chunks()
-    codes = pc.fill_null(array.indices.cast(pa.int64()), len(array.dictionary))
+    codes = pc.fill_null(array.indices, len(array.dictionary))
     return codes.to_numpy(zero_copy_only=False), array.dictionary
