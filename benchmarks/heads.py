@@ -1,4 +1,8 @@
-"""Concept heads over a whole library: all people on all faces, all things on all photos."""
+"""Concept heads over a whole library: all people on all faces, all things on all photos.
+
+What a run does (plan, scores, a row per photo and head) is compared with products that keep nothing, and with
+products whose scores are written plainly.
+"""
 
 from __future__ import annotations
 
@@ -29,11 +33,7 @@ _MADE_BY = {"faces": "faces bench", "clip": "clip bench"}
 
 
 def heads_over_a_library(sizes: Sizes, folder: Path) -> None:
-    """100 people and 100 things, one face a photo, against reading Parquet and the bare NumPy products.
-
-    What a run does (plan, scores, a row per photo and head) is compared with products that keep nothing, and
-    with products whose scores are written plainly.
-    """
+    """100 people and 100 things, one face a photo, against reading Parquet and the bare NumPy products."""
     rng = np.random.default_rng(0)
     how = settings(folder, sizes)
     catalog = _catalog(rng, how, sizes.files)
