@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from pathlib import Path
 
 import numpy as np
-import open_clip
 import pytest
 import torch
-from myvlm_tag.world.train import clip, llava
+from myvlm_tag.world.train import llava
 from myvlm_tag.world.train.batches import NOBODY, Packer, attention_mask
 from myvlm_tag.world.train.context import POINTING_LAYER
 from myvlm_tag.world.train.llava import FRAME
 from myvlm_tag.world.train.optimizers import MuonAndAdamW
-from myvlm_tag.world.train.pool import SIZE, Photo, draw, mirrored, sample_photo, view_box
+from myvlm_tag.world.train.pool import Photo, draw, mirrored, sample_photo, view_box
 from myvlm_tag.world.train.pool import _dump as dump
 from myvlm_tag.world.train.pool import _parse as parse
 from myvlm_tag.world.train.text import IDENTIFIER, Turn, turns
@@ -181,20 +179,6 @@ def test_the_pointing_head_sees_what_its_layer_sees(photos: list[Photo]) -> None
     )
 
     torch.testing.assert_close(seen.exp(), weights[:, 0, :, FRAME.start : FRAME.prefix], atol=1e-5, rtol=1e-4)
-
-
-def test_open_clip_sees_what_the_tower_saw(tmp_path: Path, photos: list[Photo]) -> None:
-    torch.manual_seed(0)
-    task = clip.ContrastTask().eval()
-    clip.export(task, tmp_path)
-    model = open_clip.create_model(f"local-dir:{tmp_path}").eval()
-    images = to_pixels(np.stack([draw(photo, np.random.default_rng(0)) for photo in photos[:3]]))
-
-    with torch.no_grad():
-        theirs, ours = model.encode_image(images, normalize=True), task.see(images)[0]
-
-    assert images.shape[2:] == (SIZE, SIZE)
-    assert float((theirs * ours).sum(-1).min()) > 0.999
 
 
 def test_the_optimizer_resumes_where_it_was() -> None:

@@ -1,6 +1,8 @@
 """Small random BLIP-2 checkpoints, with FLAN-T5 and with OPT, in exactly the layout that is published."""
 
 import json
+import math
+from collections import Counter
 
 import torch
 from myvlm_tag.tests.stages.vlm.checkpoints import CORPUS
@@ -102,19 +104,26 @@ _IMAGES = {
 
 def write_blip2_t5(folder):
     """BLIP-2 with FLAN-T5 in small."""
-    tokenizer = Tokenizer(models.Unigram())
+    tokenizer = Tokenizer(models.Unigram(_unigrams(), unk_id=2))
     tokenizer.normalizer = normalizers.Replace("  ", " ")
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
     tokenizer.decoder = decoders.Metaspace()
-    special = ["<pad>", "</s>", "<unk>"]
-    trainer = trainers.UnigramTrainer(vocab_size=200, special_tokens=special, unk_token="<unk>")
-    tokenizer.train_from_iterator(CORPUS, trainer)
+    tokenizer.add_special_tokens(["<pad>", "</s>", "<unk>"])
     tokenizer.post_processor = processors.TemplateProcessing(single="$A </s>", special_tokens=[("</s>", 1)])
     tokenizer.add_special_tokens(["<image>"])
     tokenizer.save(str(folder / "tokenizer.json"))
     names = {"eos_token": "</s>", "pad_token": "<pad>", "unk_token": "<unk>", "extra_ids": 0}
     _write_processor(folder, {**names, "tokenizer_class": "T5Tokenizer", "model_max_length": 512})
     _write_model(folder, {**_T5, "vocab_size": tokenizer.get_vocab_size()}, tokenizer, seed=7)
+
+
+def _unigrams():
+    """Pieces with their log-probabilities: words and letters. A trainer's are others in every process."""
+    words = Counter(f"▁{word}" for text in CORPUS for word in text.split())
+    letters = Counter(letter for word in words for letter in word)
+    pieces = dict.fromkeys(sorted(letters), -10.0)
+    pieces |= {word: math.log(count / words.total()) for word, count in sorted(words.items())}
+    return [("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0), *pieces.items()]
 
 
 def write_blip2_opt(folder):

@@ -115,8 +115,8 @@ def test_what_has_no_room_goes_in_parts_that_teach_the_same(kind, folder, reques
     parts = learn(adapter, [[row] for row in rows], rows, recipe)
     assert max(tokens for attention, tokens in batches if attention) <= room.step
     assert max(tokens for attention, tokens in batches if not attention) <= room.held_out
-    assert parts.losses == pytest.approx(whole.losses, rel=1e-4)
-    assert np.allclose(parts.held_out, whole.held_out, rtol=1e-4)
+    assert parts.losses == pytest.approx(whole.losses, rel=1e-3)
+    assert np.allclose(parts.held_out, whole.held_out, rtol=1e-3)
     assert np.allclose(parts.vector, whole.vector, atol=1e-3)
 
 
